@@ -1,0 +1,58 @@
+# The two commands a newcomer needs are `make demo` and `make test`; both set up what they need.
+
+CHECKOUT := $(abspath .)
+STATE ?= /var/lib/lockgate/$(notdir $(CHECKOUT))-$(shell printf %s '$(CHECKOUT)' | sha256sum | cut -c1-8)
+VENV := $(STATE)/venv
+BIN := $(VENV)/bin
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+# Debian's own interpreter: workers run as other users, who cannot read one in somebody's home.
+PYTHON ?= /usr/bin/python3
+SOURCES := $(shell find master schedulers steps workers -name '*.py' -o -name '*.cfg' -o -name '*.toml') setup.py
+
+.PHONY: help install demo test test-unit lint format clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+$(STATE)/apt.stamp: apt-packages.txt
+	$(SUDO) mkdir -p $(STATE)
+	sed 's/#.*//' apt-packages.txt | xargs dpkg-query -W -f '$${db:Status-Status}\n' 2>&1 | grep -qv '^installed$$' \
+	  && { $(SUDO) apt-get update -qq && sed 's/#.*//' apt-packages.txt \
+	  | xargs $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends; } || true
+	sed 's/#.*//' apt-packages.txt | xargs dpkg-query -W -f '' 
+	$(SUDO) touch $@
+
+$(STATE)/venv.stamp: setup.py $(STATE)/apt.stamp
+	$(SUDO) $(PYTHON) -m venv --clear $(VENV)
+	$(SUDO) $(BIN)/pip install --quiet --disable-pip-version-check '.[demo,tests]'
+	$(SUDO) touch $@
+
+$(STATE)/install.stamp: $(SOURCES) $(STATE)/venv.stamp
+	$(SUDO) rm -rf build
+	$(SUDO) $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	$(SUDO) rm -rf build *.egg-info
+	$(SUDO) touch $@
+
+install: $(STATE)/install.stamp ## install Debian packages, the virtual environment and Lockgate in it
+
+demo: install ## run the main job on real parts (ONESHOT=1: exit at the end)
+	$(SUDO) $(BIN)/lockgate demo --data $(STATE)/demo $(if $(ONESHOT),--oneshot)
+
+lint: install ## ruff and type checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test-unit: install ## lint, then the fast tests
+	$(MAKE) lint
+	$(SUDO) $(BIN)/python -m pytest --ignore tests/end_to_end
+
+test: lint ## everything
+	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest
+
+format: install ## rewrite the sources as ruff likes them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove everything `install`, `demo` and `test` made for this checkout
+	$(SUDO) rm -rf $(STATE)

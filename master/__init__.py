@@ -1,0 +1,1 @@
+"""Wiring: site file, configurator, Gerrit, web pages and the lockgate command."""

@@ -1,0 +1,1 @@
+"""What runs on a worker: programs usable from a shell, without Buildbot."""
