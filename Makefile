@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Debian's own interpreter: workers run as other users, who cannot read one in somebody's home.
 PYTHON ?= /usr/bin/python3
+APT_PACKAGES := $(shell sed 's/\#.*//' apt-packages.txt)
 SOURCES := $(shell find master schedulers steps workers -name '*.py' -o -name '*.cfg' -o -name '*.toml') setup.py
 
 .PHONY: help install demo test test-unit lint format clean
@@ -16,10 +17,8 @@ help: ## list the commands
 
 $(STATE)/apt.stamp: apt-packages.txt
 	$(SUDO) mkdir -p $(STATE)
-	sed 's/#.*//' apt-packages.txt | xargs dpkg-query -W -f '$${db:Status-Status}\n' 2>&1 | grep -qv '^installed$$' \
-	  && { $(SUDO) apt-get update -qq && sed 's/#.*//' apt-packages.txt \
-	  | xargs $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends; } || true
-	sed 's/#.*//' apt-packages.txt | xargs dpkg-query -W -f '' 
+	dpkg-query --status $(APT_PACKAGES) >/dev/null 2>&1 || { $(SUDO) apt-get update -qq && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT_PACKAGES); }
 	$(SUDO) touch $@
 
 $(STATE)/venv.stamp: setup.py $(STATE)/apt.stamp

@@ -1,4 +1,4 @@
-"""Installs Lockgate: a Buildbot master configuration, its workers' programs and the lockgate command."""
+"""Installs Lockgate: master configuration, workers' programs and the lockgate commands."""
 
 from setuptools import find_packages, setup
 
