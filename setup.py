@@ -12,6 +12,8 @@ PINNED = [
     "pydantic==2.14.3",  # validates the site file and what comes from Gerrit and workers
     "PyJWT==2.15.1",  # buildbot-www needs it for its session cookies
     "python-debian==1.1.1",  # control files, changelogs and versions of DEB packages
+    "requests==2.34.2",  # HTTP client of the programs that run on workers
+    "rpm-vercmp==0.1.2",  # compares RPM versions as rpm does
     "rich==15.0.0",  # terminal progress and tables
     "tenacity==9.2.1",  # bounded retries of what may fail in passing
     "treq==26.7.0",  # HTTP client on Twisted, for Gerrit's REST interface
@@ -37,7 +39,7 @@ setup(
     description="A package gate: from a proposed change to an installable package",
     python_requires=">=3.11",
     packages=find_packages(include=["master*", "schedulers*", "steps*", "workers*"]),
-    package_data={"master": ["master.cfg", "**/*.toml", "**/*.css", "**/*.js", "**/*.html"]},
+    package_data={"master": ["master.cfg", "demo/packaging/*", "demo/*.json", "demo/*.toml"]},
     install_requires=PINNED,
     extras_require={"demo": DEMO, "tests": TESTS},
     entry_points={

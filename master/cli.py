@@ -1,0 +1,19 @@
+"""The ``lockgate`` command: check a site, see what it makes, see the queue, try it out."""
+
+from __future__ import annotations
+
+import click
+
+from master.commands.demo import demo
+from master.commands.queue import queue
+from master.commands.site import check, show
+
+
+@click.group()
+@click.version_option(package_name="lockgate")
+def main() -> None:
+    """Lockgate: from a proposed change to an installable package."""
+
+
+for command in (check, show, queue, demo):
+    main.add_command(command)

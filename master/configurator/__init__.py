@@ -1,0 +1,52 @@
+"""Turns a validated site file into a Buildbot master's configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.configurators import ConfiguratorBase
+from buildbot.plugins import secrets
+
+from master.configurator.builders import builders
+from master.configurator.cancelling import cancel_superseded
+from master.configurator.schedulers import all_schedulers
+from master.configurator.workers import workers
+from master.configurator.www import www
+from master.gerrit.wiring import gerrit_services
+from master.site import load_site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class LockgateConfigurator(ConfiguratorBase):
+    """Everything a site file declares, as Buildbot's builders, schedulers, workers and services.
+
+    Raises :class:`master.site.SiteFileError` for a site file that cannot be used.
+    """
+
+    def __init__(self, site_file: Path) -> None:
+        super().__init__()
+        self.site = load_site(site_file)
+
+    def configure(self, config_dict: dict[str, Any]) -> None:
+        """Fill in Buildbot's configuration dictionary."""
+        super().configure(config_dict)
+        site = self.site
+        services = gerrit_services(site)
+        config_dict.update(
+            title=site.title,
+            titleURL=site.web.url,
+            buildbotURL=site.web.url + "/",
+            buildbotNetUsageData=None,
+            db_url=site.master.database,
+            collapseRequests=False,
+        )
+        self.protocols["pb"] = {"port": site.master.worker_port}
+        self.secretsProviders.append(secrets.SecretInAFile(str(site.master.secrets)))
+        self.builders.extend(builders(site))
+        self.workers.extend(workers(site))
+        self.schedulers.extend(all_schedulers(site, services.port))
+        self.www.update(www(site))
+        config_dict.setdefault("change_source", []).append(services.change_source)
+        config_dict.setdefault("services", []).extend([*services.services, cancel_superseded(site)])

@@ -1,0 +1,174 @@
+"""The demonstration from start to end."""
+
+from __future__ import annotations
+
+import fcntl
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from master.demo import layout as where
+from master.demo.cluster import Cluster
+from master.demo.layout import Layout
+from master.demo.processes import DidNotStart, as_user, environment
+from master.demo.programs import ask
+from master.demo.progress import Progress
+from master.demo.story import Told, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from master.demo.ready import Ready
+
+_CLIENT_SECONDS = 300
+# What each format's client installs at the end, from which mirror.
+_CLIENTS = (
+    ("deb", "near", "deb-install", ("hello", "ncompress")),
+    ("rpm", "far", "rpm-install", ("tree",)),
+)
+
+
+def run(data: Path, *, oneshot: bool, story: bool) -> int:
+    """Run the demonstration; the answer is the exit status, 0 when all came out as it should."""
+    console = Console()
+    began = time.monotonic()
+    signal.signal(signal.SIGTERM, _stop)
+    cluster = Cluster(
+        Layout(data),
+        tell=lambda word: console.print(
+            f"[{time.monotonic() - began:5.0f} s] starting {word}", markup=False
+        ),
+    )
+    data.mkdir(parents=True, exist_ok=True)
+    try:
+        with _alone(data):
+            try:
+                return _run(cluster, console, began, oneshot=oneshot, story=story)
+            finally:
+                console.print("stopping")
+                cluster.stop()
+    except DidNotStart as error:
+        console.print(f"the demonstration cannot go on: {error}", markup=False, style="red")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(cluster: Cluster, console: Console, began: float, *, oneshot: bool, story: bool) -> int:
+    cluster.start()
+    console.print(f"everything runs after {time.monotonic() - began:.0f} s", markup=False)
+    ready = cluster.ready()
+    console.print(_addresses(ready))
+    good = True
+    if story:
+        tales = tell(ready, cluster.layout.people, lambda lines: Progress(console, lines))
+        clients = [_client(cluster.layout, ready, console, *client) for client in _CLIENTS]
+        console.print(_summary(tales))
+        good = all(tale.line.good for tale in tales) and all(clients)
+        console.print(
+            f"{'all came out as it should' if good else 'something went wrong; see above'}, "
+            f"{time.monotonic() - began:.0f} s in all",
+            markup=False,
+        )
+    if not oneshot:
+        console.print(f"\nBuildbot: {ready.web}   (Ctrl-C ends everything)", markup=False)
+        while True:
+            signal.pause()
+    return 0 if good else 1
+
+
+def _client(
+    layout: Layout,
+    ready: Ready,
+    console: Console,
+    package_format: str,
+    mirror: str,
+    kind: str,
+    packages: tuple[str, ...],
+) -> bool:
+    """Install from a mirror in a clean root that knows only its address and the public key."""
+    roots = layout.roots(where.TESTER)
+    made = ask(where.TESTER, roots, ["root", "make", "--kind", kind, "--cache", roots])
+    url = f"{ready.mirrors[mirror]}/{where.RELEASE}/{package_format}"
+    key = layout.keys / f"{package_format}.asc"
+    result = subprocess.run(
+        as_user(
+            where.TESTER,
+            [
+                *(sys.executable, "-m", "master.demo.client", package_format, url, key),
+                *(made["root"], *packages),
+            ],
+        ),
+        cwd=roots,
+        env=environment(roots),
+        capture_output=True,
+        text=True,
+        timeout=_CLIENT_SECONDS,
+        check=False,
+    )
+    tool = "apt-get" if package_format == "deb" else "dnf"
+    if result.returncode != 0:
+        console.print(f"{tool} install from {url} failed:\n{result.stderr[-3000:]}", markup=False)
+        return False
+    console.print(f"{tool} installed from {url}, signatures checked:", markup=False)
+    for line in result.stdout.splitlines():
+        console.print(f"  {line}", markup=False)
+    return True
+
+
+def _addresses(ready: Ready) -> Table:
+    """What there is, where, and how to log in."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("what", "where", "login"):
+        table.add_column(heading, no_wrap=True)
+    table.add_row("Buildbot", ready.web, f"{ready.operator} / {ready.operator_password}")
+    administrator = ready.administrator
+    table.add_row(
+        "Gerrit (REST, git)", ready.gerrit, f"{administrator.name} / {administrator.password}"
+    )
+    table.add_row("Repositories", ready.repositories, "")
+    for name, url in ready.mirrors.items():
+        table.add_row(f"Mirror {name}", url, "")
+    return table
+
+
+def _summary(tales: list[Told]) -> Table:
+    table = Table(title="What became of the changes", title_justify="left")
+    for heading in ("change", "end", "as it should", "checked", "merged", "ended"):
+        table.add_column(heading)
+    for tale in tales:
+        times = [
+            f"{tale.seconds[event]:.0f} s" if event in tale.seconds else ""
+            for event in ("checked", "merged")
+        ]
+        table.add_row(
+            tale.line.title,
+            tale.line.stage,
+            "yes" if tale.line.good else "NO",
+            *times,
+            f"{tale.line.seconds():.0f} s",
+        )
+    return table
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Hold the data folder; a second demonstration on it is refused."""
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DidNotStart(f"another demonstration uses {data}; stop it first") from error
+        yield
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,1 @@
+"""Gerrit: events in, questions and verdicts over REST."""

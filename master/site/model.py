@@ -1,0 +1,244 @@
+"""What a site file may say; each class is one of its tables.
+
+Keys are checked when the file is loaded: an unknown key, a name that does not exist or a value
+of the wrong kind is an error that names the place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from master.site.names import (
+    BranchName,
+    FileName,
+    HttpUrl,
+    Identifier,
+    PackageName,
+    ProjectName,
+    RsyncUrl,
+)
+
+Format = Literal["deb", "rpm"]
+WorkerRole = Literal["builder", "repository", "signer", "tester"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Table(BaseModel):
+    """A table of the site file: no unknown keys, no changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Gerrit(Table):
+    """The Gerrit server changes come from and verdicts go to."""
+
+    url: HttpUrl  # REST and git over HTTP
+    ssh_host: str
+    ssh_port: Port = 29418
+    user: str  # Lockgate's own account
+    identity_file: Path  # private ssh key of that account, readable by the master only
+    known_hosts: Path  # the server's ssh host keys; others are refused
+    password_secret: str = "gerrit-password"  # noqa: S105 - the secret's name
+    reconcile_seconds: Annotated[int, Field(ge=5)] = 300  # how often missed events are looked for
+    label: str = "Verified"  # the label Lockgate votes on
+
+
+class Web(Table):
+    """Buildbot's web UI."""
+
+    port: Port
+    url: HttpUrl
+    users_secret: str = "web-users"  # noqa: S105 - JSON object: user name -> password
+
+
+class Master(Table):
+    """The Buildbot master itself."""
+
+    database: str = "sqlite:///state.sqlite"
+    worker_port: str = "tcp:9989:interface=127.0.0.1"
+    secrets: Path  # folder with one file a secret, readable by the master only
+
+
+class Artifacts(Table):
+    """Files that builds hand on: uploaded to the master, fetched over HTTP by hash."""
+
+    root: Path
+    url: HttpUrl
+
+
+class Repositories(Table):
+    """Where repositories are kept on the repository worker and how clients reach them."""
+
+    root: Path
+    url: HttpUrl
+    keep_hours: Annotated[int, Field(ge=1)] = 24  # how long replaced files stay for slow clients
+
+
+class SigningKeys(Table):
+    """The keys of a release, by their fingerprints; the keys are where the signer keeps them."""
+
+    deb: str | None = None
+    rpm: str | None = None
+
+
+class Release(Table):
+    """A product branch with its own repositories and mirrors."""
+
+    branch: BranchName
+    codename: Identifier  # of the OS release; the APT distribution's name
+    keys: SigningKeys = SigningKeys()
+    mirrors: tuple[Identifier, ...] = ()
+
+
+class Mirror(Table):
+    """An external mirror, written by rsync and asked by HTTP."""
+
+    rsync: RsyncUrl
+    url: HttpUrl
+    password_file: Path  # of the rsync daemon, on the repository worker
+
+
+class Package(Table):
+    """What is built from one source project, or from a source and a packaging project."""
+
+    format: Format
+    source: ProjectName
+    packaging: ProjectName | None = None  # RPM: where the spec is, when not with the source
+    spec: FileName | None = None
+    releases: tuple[Identifier, ...]
+    smoke: str | None = None  # script in the tree run by the install test; DEB: debian/tests
+
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """The Gerrit projects a change to this package can come from."""
+        return (self.source,) if self.packaging is None else (self.source, self.packaging)
+
+    @model_validator(mode="after")
+    def _spec_belongs_to_rpm(self) -> Self:
+        if self.format == "rpm" and self.spec is None:
+            raise ValueError("an RPM package needs `spec`, the name of its spec file")
+        if self.format == "deb" and (self.spec or self.packaging):
+            raise ValueError("`spec` and `packaging` are for RPM packages only")
+        return self
+
+
+class Worker(Table):
+    """A Buildbot worker; its role decides which builders it serves."""
+
+    role: WorkerRole
+    password_secret: str
+    max_builds: Annotated[int, Field(ge=1)] = 2
+    roots: Path | None = None  # builder, tester: cache of root images on that worker
+    signing_home: Path | None = None  # signer: GnuPG home there; repository: test repositories'
+
+    @model_validator(mode="after")
+    def _has_what_its_role_needs(self) -> Self:
+        if self.role in ("builder", "tester") and self.roots is None:
+            raise ValueError(f"a {self.role} needs `roots`, the folder of its root images")
+        if self.role in ("signer", "repository") and self.signing_home is None:
+            raise ValueError(f"a {self.role} needs `signing_home`, its GnuPG home")
+        return self
+
+
+class Limits(Table):
+    """What one build or test may use."""
+
+    seconds: Annotated[int, Field(ge=1)] = 3600
+    memory_mib: Annotated[int, Field(ge=64)] = 4096
+    disk_mib: Annotated[int, Field(ge=64)] = 8192
+    processes: Annotated[int, Field(ge=16)] = 1024
+    log_mib: Annotated[int, Field(ge=1)] = 64
+
+
+class Window(Table):
+    """How many queue items are built at once, and how that number follows success."""
+
+    initial: Annotated[int, Field(ge=1)] = 20
+    floor: Annotated[int, Field(ge=1)] = 3
+    ceiling: Annotated[int, Field(ge=1)] | None = None
+
+
+class Gate(Table):
+    """How the gate behaves."""
+
+    window: Window = Window()
+    attempts: Annotated[int, Field(ge=1)] = 3  # of a build whose infrastructure fails
+
+
+class Site(Table):
+    """The whole site file."""
+
+    title: Annotated[str, Field(max_length=18)] = "Lockgate"  # Buildbot shows no longer one
+    gerrit: Gerrit
+    master: Master
+    web: Web
+    artifacts: Artifacts
+    repositories: Repositories
+    releases: Annotated[dict[Identifier, Release], Field(min_length=1)]
+    mirrors: dict[Identifier, Mirror] = {}
+    packages: Annotated[dict[PackageName, Package], Field(min_length=1)]
+    workers: dict[Identifier, Worker]
+    build_limits: Limits = Limits()
+    test_limits: Limits = Limits()
+    gate: Gate = Gate()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        problems = []
+        for name, release in self.releases.items():
+            problems += [
+                f"releases.{name}.mirrors: there is no [mirrors.{mirror}]"
+                for mirror in release.mirrors
+                if mirror not in self.mirrors
+            ]
+        for name, package in self.packages.items():
+            for release_name in package.releases:
+                known = self.releases.get(release_name)
+                if known is None:
+                    problems.append(f"packages.{name}.releases: no [releases.{release_name}]")
+                elif getattr(known.keys, package.format) is None:
+                    problems.append(
+                        f"packages.{name}: [releases.{release_name}.keys] has no "
+                        f"`{package.format}` key, and nothing is published unsigned"
+                    )
+        roles = {worker.role for worker in self.workers.values()}
+        problems += [
+            f"workers: there is no worker with role `{role}`"
+            for role in ("builder", "repository", "signer", "tester")
+            if role not in roles
+        ]
+        branches = [release.branch for release in self.releases.values()]
+        problems += [
+            f"releases: branch `{branch}` belongs to more than one release"
+            for branch in sorted({b for b in branches if branches.count(b) > 1})
+        ]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def workers_of(self, role: WorkerRole) -> list[str]:
+        """Names of the workers with this role."""
+        return [name for name, worker in self.workers.items() if worker.role == role]
+
+    def a_worker(self, role: WorkerRole) -> Worker:
+        """The settings of a role; all workers of one role are set up alike."""
+        return self.workers[self.workers_of(role)[0]]
+
+    def release_of_branch(self, branch: str) -> str | None:
+        """The release a branch belongs to."""
+        return next((n for n, release in self.releases.items() if release.branch == branch), None)
+
+    def packages_of(self, project: str, release: str) -> list[str]:
+        """Packages that a change of this project in this release builds."""
+        return [
+            name
+            for name, package in self.packages.items()
+            if project in package.projects and release in package.releases
+        ]
+
+    def projects(self) -> list[str]:
+        """Every Gerrit project some package comes from."""
+        return sorted({project for p in self.packages.values() for project in p.projects})

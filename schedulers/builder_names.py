@@ -1,0 +1,42 @@
+"""Names and tags of builders: one place, so that schedulers, steps' triggers and pages agree.
+
+A builder is named ``JOB/RELEASE/PACKAGE`` (``check/main/hello``), or, where it serves a whole
+repository, ``JOB/RELEASE/FORMAT`` (``release/main/deb``) and ``sync/RELEASE/FORMAT/MIRROR``.
+"""
+
+from __future__ import annotations
+
+PACKAGE_JOBS = (
+    "check",
+    "gate",
+    "publish",
+    "build",
+    "test-repository",
+    "lint",
+    "install-test",
+)
+
+
+def of_package(job: str, release: str, package: str) -> str:
+    """The builder of one job of one package in one release."""
+    return f"{job}/{release}/{package}"
+
+
+def of_repository(job: str, release: str, package_format: str) -> str:
+    """The builder that acts on a release repository: ``release`` or ``sign``."""
+    return f"{job}/{release}/{package_format}"
+
+
+def of_mirror(release: str, package_format: str, mirror: str) -> str:
+    """The builder that brings one mirror to the published generation."""
+    return f"sync/{release}/{package_format}/{mirror}"
+
+
+def of_merge(release: str) -> str:
+    """The builder that makes the gate's speculative states."""
+    return f"merge/{release}"
+
+
+def slug(builder: str) -> str:
+    """A builder's name as one path component."""
+    return builder.replace("/", "-")

@@ -1,0 +1,127 @@
+"""The check pipeline's scheduler: a new patch set is built and tested on its branch's tip."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from buildbot.data import resultspec
+from buildbot.process.properties import Properties
+from buildbot.schedulers.base import ReconfigurableBaseScheduler
+from twisted.internet.defer import Deferred
+
+from schedulers import builder_names, ports
+from schedulers.requests import PatchSet, build_properties, merge_request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schedulers.ports import GerritPort, ReleasePlan
+
+RECHECK = re.compile(r"^\s*recheck\b", re.IGNORECASE | re.MULTILINE)
+
+
+class CheckScheduler(ReconfigurableBaseScheduler):
+    """Starts ``check/RELEASE/PACKAGE`` for each package a patch set touches.
+
+    Events come from Buildbot's changes, which the Gerrit change source and the reconciliation
+    write; a patch set is started once, a comment starting with ``recheck`` starts it again.
+    """
+
+    def checkConfig(self, gerrit: GerritPort, releases: Sequence[ReleasePlan]) -> None:  # noqa: N802
+        """Declare the builders that may be started."""
+        del gerrit
+        super().checkConfig(builderNames=_builders(releases))
+
+    async def _reconfigure(self, gerrit: GerritPort, releases: Sequence[ReleasePlan]) -> None:
+        await super().reconfigService(builderNames=_builders(releases))
+        self.gerrit = gerrit
+        self.releases = {release.branch: release for release in releases}
+
+    def reconfigService(  # noqa: N802
+        self, gerrit: GerritPort, releases: Sequence[ReleasePlan]
+    ) -> Deferred[None]:
+        """Take over the site's releases."""
+        return Deferred.fromCoroutine(self._reconfigure(gerrit, releases))
+
+    def activate(self) -> Deferred[None]:
+        """Listen to changes while this master owns the scheduler."""
+        return Deferred.fromCoroutine(self._activate())
+
+    async def _activate(self) -> None:
+        await super().activate()
+        if self.enabled:
+            await self.startConsumingChanges()
+
+    def gotChange(self, change: Any, important: bool) -> Deferred[None]:  # noqa: N802, FBT001
+        """Start what the event asks for."""
+        del important
+        return Deferred.fromCoroutine(self._got_change(change))
+
+    async def _got_change(self, change: Any) -> None:
+        event = change.properties
+        release = self.releases.get(event.getProperty("event.change.branch"))
+        if release is None:
+            return
+        if change.category == "comment-added":
+            if not RECHECK.search(_comment(event.getProperty("event.comment", ""))):
+                return
+            # Each such comment is a request of its own.
+            request_id = f"recheck:{change.number}"
+        elif change.category == "patchset-created":
+            request_id = "check"
+        else:
+            return
+        proposed = PatchSet(
+            project=change.project,
+            branch=release.branch,
+            number=int(event.getProperty("event.change.number")),
+            patchset=int(event.getProperty("event.patchSet.number")),
+            revision=event.getProperty("event.patchSet.revision"),
+        )
+        await self._check(release, proposed, f"{request_id}:{proposed.label}", change)
+
+    async def _check(
+        self, release: ReleasePlan, proposed: PatchSet, identity: str, change: Any
+    ) -> None:
+        packages = release.packages_of(proposed.project)
+        if not packages or await _known(self.master, identity):
+            return
+        # One buildset for all packages: their results make one vote.
+        projects = sorted({project for package in packages for project in package.projects})
+        merge = merge_request(
+            await ports.sources(self.gerrit, projects, release.branch), [proposed]
+        )
+        properties = Properties()
+        url = self.gerrit.change_url(proposed.number)
+        properties.update(build_properties(merge, proposed, url), "Change")
+        await self.addBuildsetForChanges(
+            reason=f"change {proposed.number}, patch set {proposed.patchset}",
+            external_idstring=identity,
+            changeids=[change.number],
+            builderNames=[
+                builder_names.of_package("check", release.name, package.name)
+                for package in packages
+            ],
+            properties=properties,
+        )
+
+
+def _builders(releases: Sequence[ReleasePlan]) -> list[str]:
+    return [
+        builder_names.of_package("check", release.name, package.name)
+        for release in releases
+        for package in release.packages
+    ]
+
+
+def _comment(text: str) -> str:
+    """The words of a Gerrit comment, without the line Gerrit puts above them."""
+    return re.sub(r"^Patch Set \d+:.*\n+", "", text)
+
+
+async def _known(master: Any, identity: str) -> bool:
+    found = await master.data.get(
+        ("buildsets",), filters=[resultspec.Filter("external_idstring", "eq", [identity])]
+    )
+    return bool(found)

@@ -1,0 +1,65 @@
+"""What the schedulers need from Gerrit and from the site; master/ provides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schedulers.requests import PatchSet, ProjectSource
+
+
+@dataclass(frozen=True)
+class PackagePlan:
+    """What the schedulers must know of a package."""
+
+    name: str
+    projects: tuple[str, ...]  # Gerrit projects it is built from
+
+
+@dataclass(frozen=True)
+class ReleasePlan:
+    """What the schedulers must know of a release."""
+
+    name: str
+    branch: str
+    packages: tuple[PackagePlan, ...]
+
+    def packages_of(self, project: str) -> list[PackagePlan]:
+        """The packages a change of this project builds."""
+        return [package for package in self.packages if project in package.projects]
+
+    def projects(self) -> list[str]:
+        """All projects of the release."""
+        return sorted({project for p in self.packages for project in p.projects})
+
+
+class NoSuchChange(Exception):  # noqa: N818 - an answer, not a fault
+    """Gerrit knows no such change, patch set or branch."""
+
+
+class GerritPort(Protocol):
+    """The questions a scheduler asks of Gerrit."""
+
+    async def source(self, project: str, branch: str) -> ProjectSource:
+        """How the branch is fetched and merged."""
+        ...
+
+    async def patch_set(self, number: int, patchset: int | None) -> PatchSet:
+        """One patch set (the current one for None); raises :class:`NoSuchChange`."""
+        ...
+
+    async def branch_tip(self, project: str, branch: str) -> str:
+        """The commit a branch points at."""
+        ...
+
+    def change_url(self, number: int) -> str:
+        """Where people read the change."""
+        ...
+
+
+async def sources(gerrit: GerritPort, projects: Sequence[str], branch: str) -> list[ProjectSource]:
+    """How each project's branch is fetched and merged, in the order given."""
+    return [await gerrit.source(project, branch) for project in projects]

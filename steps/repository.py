@@ -1,0 +1,121 @@
+"""Test repositories of proposed changes and the release repository of a branch."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from buildbot.plugins import util
+
+from steps.program import WorkerProgram
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PACKAGES = "packages"  # folder below the build's working folder
+
+
+_TEST_REPOSITORY_ID = util.Interpolate(
+    "%(prop:release)s-%(prop:package)s-%(prop:label)s-%(prop:buildnumber)s"
+)
+
+
+class PublishTestRepository(WorkerProgram):
+    """Makes a test repository of ``packages``; answer: property ``test_repository``."""
+
+    def __init__(
+        self,
+        package_format: str,
+        codename: str,
+        served: Path,
+        url: str,
+        signing_home: Path,
+        **kwargs: Any,
+    ) -> None:
+        self.url = url
+        super().__init__(
+            ["repository", "test"],
+            arguments=[
+                *("--format", package_format, "--codename", codename),
+                *("--id", _TEST_REPOSITORY_ID),
+                *("--served", str(served), "--packages", PACKAGES, "--home", str(signing_home)),
+            ],
+            answer="test_repository",
+            name="publish-test-repository",
+            **kwargs,
+        )
+
+    def succeeded(self, answer: dict[str, Any]) -> Any:
+        """Link the repository and hand its address on."""
+        url = f"{self.url}/{answer['path']}/"
+        self.setProperty("test_repository_url", url, self.name)
+        return self.addURL("test repository", url)
+
+
+class CheckPublishable(WorkerProgram):
+    """Refuses what the release repository could not take: a version already there, or lower."""
+
+    def __init__(self, package_format: str, codename: str, repository: Path, **kwargs: Any) -> None:
+        super().__init__(
+            ["repository", "accepts"],
+            arguments=[
+                *("--format", package_format, "--repository", str(repository)),
+                *("--codename", codename),
+                *("--packages", PACKAGES),
+            ],
+            name="compare-with-release-repository",
+            **kwargs,
+        )
+
+
+class StageRelease(WorkerProgram):
+    """Prepares the next generation, invisible to clients; answer: property ``stage``."""
+
+    def __init__(self, package_format: str, codename: str, repository: Path, **kwargs: Any) -> None:
+        super().__init__(
+            ["repository", "stage"],
+            arguments=[
+                *("--format", package_format, "--codename", codename),
+                *("--repository", str(repository), "--packages", PACKAGES),
+            ],
+            answer="stage",
+            name="stage-generation",
+            **kwargs,
+        )
+
+    def succeeded(self, answer: dict[str, Any]) -> None:
+        """Hand on which stage to commit, and where the text to sign lies."""
+        self.setProperty("stage_id", answer["stage"], self.name)
+        if answer["to_sign"] is not None:
+            folder = str(PurePosixPath(answer["to_sign"]).parent)
+            self.setProperty("stage_folder", folder, self.name)
+
+
+class CommitRelease(WorkerProgram):
+    """Makes a staged generation the published one; answer: property ``generation``."""
+
+    def __init__(
+        self,
+        package_format: str,
+        codename: str,
+        repository: Path,
+        keep_hours: int,
+        inrelease: str | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            ["repository", "commit"],
+            arguments=[
+                *("--format", package_format, "--repository", str(repository)),
+                *("--codename", codename, "--stage", util.Property("stage_id")),
+                *("--retention", str(keep_hours * 3600)),
+                *(() if inrelease is None else ("--inrelease", inrelease)),
+            ],
+            answer="generation",
+            name="commit-generation",
+            **kwargs,
+        )
+
+    def succeeded(self, answer: dict[str, Any]) -> None:
+        """Show the generation's name on the build's page."""
+        self.descriptionDone = f"generation {answer['generation']}"

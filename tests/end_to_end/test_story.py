@@ -1,0 +1,134 @@
+"""The main job on real parts: what was proposed, approved, merged, published and mirrored."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from debian.deb822 import Packages
+
+from master.demo import layout as where
+from master.demo.processes import as_user, environment
+from master.demo.programs import ask
+from master.demo.watching import Buildbot, standing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.end_to_end.conftest import Chain, Story
+
+pytestmark = pytest.mark.timeout(1200)  # the first test waits for the whole story
+
+GOOD = ("Say in the news", "Mention the gate", "Note the gate", "Say what kind")
+BAD = ("Forget half", "Print nothing")
+
+
+def test_every_change_ended_as_it_should(story: Story) -> None:
+    ends = {tale.line.title: (tale.line.stage, tale.line.good) for tale in story.tales}
+    assert all(good for _, good in ends.values()), ends
+
+
+@pytest.mark.parametrize("title", GOOD)
+def test_a_good_change_is_merged_with_the_gates_vote(
+    chain: Chain, story: Story, title: str
+) -> None:
+    now = standing(chain.ready.maintainer, story.of(title).number)
+    assert (now.status, now.verified) == ("MERGED", 2)
+
+
+@pytest.mark.parametrize("title", BAD)
+def test_a_bad_change_is_rejected_and_stays_open(chain: Chain, story: Story, title: str) -> None:
+    now = standing(chain.ready.maintainer, story.of(title).number)
+    assert (now.status, now.verified) == ("NEW", -1)
+
+
+def test_a_rejection_shows_the_compilers_words_and_links_the_log(
+    chain: Chain, story: Story
+) -> None:
+    said = "\n".join(standing(chain.ready.maintainer, story.of("Forget half").number).messages)
+    assert "compress42.c" in said
+    assert "error:" in said
+    assert f"{chain.ready.web}/#/builders/" in said
+
+
+def test_a_failed_smoke_test_names_package_and_stage(chain: Chain, story: Story) -> None:
+    said = "\n".join(standing(chain.ready.maintainer, story.of("Print nothing").number).messages)
+    assert "tree" in said
+    assert "smoke" in said
+    assert f"{chain.ready.repositories}/test/" in said
+
+
+def test_the_branches_hold_the_merged_changes(chain: Chain, story: Story, tmp_path: Path) -> None:
+    author = chain.ready.maintainer
+    assert "Shipped through a gate." in author.read("hello", "NEWS", tmp_path)
+    assert "Shipped through a gate." in author.read("ncompress", "README.md", tmp_path)
+    assert "a tree of names" in author.read("tree-packaging", "tree.spec", tmp_path)
+    assert "half_a_function" not in author.read("ncompress", "compress42.c", tmp_path)
+
+
+def test_the_gates_packages_are_published_not_built_again(chain: Chain, story: Story) -> None:
+    buildbot = Buildbot(chain.ready.web)
+    for title in GOOD:
+        builds = [b.builder for b in buildbot.builds_of(story.of(title).number)]
+        # One build for check, one for the gate (more if the gate was reset), none for publish.
+        publish = next(i for i, name in enumerate(builds) if name.startswith("publish/"))
+        assert not [name for name in builds[:publish] if name.startswith("build/")]
+
+
+def test_the_deb_repository_is_signed_and_holds_the_new_versions(
+    chain: Chain, story: Story, tmp_path: Path
+) -> None:
+    base = f"{chain.ready.repositories}/release/main/deb/dists/{where.CODENAME}"
+    inrelease = tmp_path / "InRelease"
+    inrelease.write_bytes(requests.get(f"{base}/InRelease", timeout=30).content)
+    keyring = tmp_path / "keyring.gpg"
+    key = chain.layout.keys / "deb.asc"
+    subprocess.run(["gpg", "--dearmor", "--output", keyring, key], check=True)
+    subprocess.run(["gpgv", "--keyring", keyring, inrelease], check=True)
+    listed = requests.get(f"{base}/main/binary-amd64/Packages", timeout=30)
+    text = listed.text if listed.ok else ""
+    versions = {p["Package"]: p["Version"] for p in Packages.iter_paragraphs(text.splitlines())}
+    assert versions["hello"] == "2.10-3.1"
+    assert versions["ncompress"] == "4.2.4.6-6.1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "image", "packages"),
+    [("deb", "deb-install", ("hello", "ncompress")), ("rpm", "rpm-install", ("tree",))],
+)
+@pytest.mark.parametrize("mirror", where.MIRRORS)
+def test_a_clean_root_installs_from_each_mirror_with_signatures_checked(
+    chain: Chain, story: Story, kind: str, image: str, packages: tuple[str, ...], mirror: str
+) -> None:
+    roots = chain.layout.roots(where.TESTER)
+    made = ask(where.TESTER, roots, ["root", "make", "--kind", image, "--cache", roots])
+    url = f"{chain.ready.mirrors[mirror]}/main/{kind}"
+    key = chain.layout.keys / f"{kind}.asc"
+    command = [sys.executable, "-m", "master.demo.client", kind, url, key, made["root"], *packages]
+    result = subprocess.run(
+        as_user(where.TESTER, command),
+        cwd=roots,
+        env=environment(roots),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == list(packages)
+
+
+def test_no_client_ever_saw_an_error(story: Story) -> None:
+    for client in story.clients:
+        assert not client.failures, client.failures[0]
+        assert client.done > 0, f"{client.url} was never read"
+
+
+def test_nobody_acts_without_a_login(chain: Chain) -> None:
+    call = {"id": 1, "jsonrpc": "2.0", "method": "force", "params": {}}
+    url = f"{chain.ready.web}/api/v2/forceschedulers/force-check-main-hello"
+    answer = requests.post(url, json=call, timeout=30)
+    assert answer.status_code == requests.codes.forbidden

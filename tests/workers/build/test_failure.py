@@ -1,0 +1,50 @@
+"""The lines that say why a build failed are found in its log."""
+
+from __future__ import annotations
+
+from workers.build.failure import first_lines
+
+
+def test_compilers_error_comes_before_its_consequences() -> None:
+    log = """\
+gcc -o greet greet.c
+greet.c: In function 'main':
+greet.c:5:9: error: expected ';' before '}' token
+    5 |  puts("x")
+      |           ^
+make[1]: *** [Makefile:4: greet] Error 1
+make[1]: Leaving directory '/build/work/greet-1.0'
+dh_auto_build: error: make -j2 returned exit code 2
+make: *** [debian/rules:4: binary] Error 25
+dpkg-buildpackage: error: debian/rules binary subprocess returned exit status 2
+"""
+    found = first_lines(log)
+    assert found[0] == "greet.c:5:9: error: expected ';' before '}' token"
+    assert found[1] == '    5 |  puts("x")'
+    assert "make: *** [debian/rules:4: binary] Error 25" in found
+    assert "gcc -o greet greet.c" not in found
+
+
+def test_missing_dependencies_of_rpm_are_found() -> None:
+    log = "setting x\nerror: Failed build dependencies:\n\tnothere is needed by count-1.2-1\n"
+    assert first_lines(log) == [
+        "error: Failed build dependencies:",
+        "\tnothere is needed by count-1.2-1",
+    ]
+
+
+def test_a_link_failure_is_found() -> None:
+    log = "/usr/bin/ld: x.o: in function `main':\nx.c:(.text+0x5): undefined reference to `f'\n"
+    assert first_lines(log)[0] == "x.c:(.text+0x5): undefined reference to `f'"
+
+
+def test_without_a_known_error_the_end_is_shown() -> None:
+    log = "\n".join(f"line {number}" for number in range(100))
+    assert first_lines(log) == [f"line {number}" for number in range(80, 100)]
+
+
+def test_at_most_twenty_lines_and_nothing_a_terminal_obeys() -> None:
+    log = "a.c:1:1: \x1b[31merror:\x1b[0m bad\x07\r\n" * 50
+    found = first_lines(log)
+    assert len(found) == 20
+    assert set(found) == {"a.c:1:1: error: bad"}

@@ -1,0 +1,95 @@
+"""Trees with archives in place of sources, links and special files are refused with reasons."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers.build.tree import read_text, refuse_archives
+from workers.outcome import BadRequest, ChangeFault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _put(tree: Path, name: str) -> None:
+    path = tree / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "greet_1.0.orig.tar.gz",
+        "upstream/greet_1.0.orig.tar.xz",
+        "deep/er/greet_1.0.orig-docs.tar.bz2",
+        "greet-1.0.tar.gz",
+        "greet-1.0.TGZ",
+        "source.zip",
+        "debian/greet.tar",
+        "debian/upstream/greet-1.0.tar.zst",
+    ],
+)
+def test_source_archives_are_refused_with_advice(tmp_path: Path, name: str) -> None:
+    _put(tmp_path, name)
+    with pytest.raises(ChangeFault) as caught:
+        refuse_archives(tmp_path, packaging="debian")
+    assert name in caught.value.reason
+    assert "commit the source unpacked instead" in caught.value.reason
+    assert "Remove the archive from the commit" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    "name", ["tests/data/sample.tar.gz", "src/tar.c", "doc/zip", "debian/rules", "target"]
+)
+def test_test_data_and_ordinary_files_are_no_source_archives(tmp_path: Path, name: str) -> None:
+    _put(tmp_path, name)
+    refuse_archives(tmp_path, packaging="debian")
+
+
+def test_any_archive_in_a_packaging_tree_is_refused(tmp_path: Path) -> None:
+    _put(tmp_path, "sub/count-1.0.tar.gz")
+    refuse_archives(tmp_path, packaging=None)
+    with pytest.raises(ChangeFault):
+        refuse_archives(tmp_path, packaging="")
+
+
+def test_a_long_list_is_shortened(tmp_path: Path) -> None:
+    for number in range(9):
+        _put(tmp_path, f"{number}.zip")
+    with pytest.raises(ChangeFault, match="and 4 more"):
+        refuse_archives(tmp_path, packaging=None)
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    _put(tmp_path, "elsewhere/control")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "file").symlink_to("/etc/passwd")
+    (tree / "debian").symlink_to(tmp_path / "elsewhere")
+    for name in ("file", "debian/control"):
+        with pytest.raises(ChangeFault, match=f"{name} must be a plain file in plain folders"):
+            read_text(tree, name)
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    (tmp_path / "large").write_bytes(b"x" * (9 << 20))
+    for name, reason in {
+        "fifo": "no plain file",
+        "binary": "not written in UTF-8",
+        "large": "longer than",
+        "missing": "is missing",
+    }.items():
+        with pytest.raises(ChangeFault, match=reason):
+            read_text(tmp_path, name)
+
+
+def test_a_missing_tree_is_a_bad_request(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="there is no tree"):
+        read_text(tmp_path / "nowhere", "x")

@@ -1,0 +1,1 @@
+"""Files handed from one build to another, named by SHA-256."""

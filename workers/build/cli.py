@@ -1,0 +1,120 @@
+"""``lockgate-worker build``: build DEB and RPM packages in disposable roots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workers.build.deb import build_deb
+from workers.build.request import BuildRequest
+from workers.build.rpm import build_rpm
+from workers.outcome import succeed
+from workers.sandbox import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DEFAULT = Limits()
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        click.option("--source", required=True, type=_FOLDER, help="The unpacked source tree."),
+        click.option(
+            "--out",
+            required=True,
+            type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
+            help="An empty folder for the results and build.log.",
+        ),
+        click.option(
+            "--roots",
+            required=True,
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder of this user's root images.",
+        ),
+        click.option(
+            "--timeout",
+            default=_DEFAULT.seconds,
+            show_default=True,
+            type=click.FloatRange(min=1),
+            help="Seconds for the whole build.",
+        ),
+        _size("--memory", _DEFAULT.memory, "Memory of all processes together, in bytes."),
+        _size("--processes", _DEFAULT.processes, "Processes and threads."),
+        _size("--disk", _DEFAULT.disk, "Space for the build, in bytes."),
+        _size("--log-limit", _DEFAULT.log, "Output, in bytes."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _size(name: str, default: int, text: str) -> Callable[[Callable[..., Any]], Any]:
+    return click.option(
+        name, default=default, show_default=True, type=click.IntRange(min=1), help=text
+    )
+
+
+@click.group()
+def build() -> None:
+    """Build packages in disposable roots, as an ordinary user and without network."""
+
+
+@build.command()
+@_common
+@click.option(
+    "--repository",
+    "repositories",
+    multiple=True,
+    help="A 'deb' line of sources.list(5) for build dependencies; may be repeated.",
+)
+@click.option(
+    "--upstream-archive",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="NAME_VERSION.orig.tar.* of an earlier build of this upstream version.",
+)
+def deb(upstream_archive: Path | None, **options: Any) -> None:
+    """Build a DEB package from a tree with debian/ in it."""
+    succeed(build_deb(_request(**options), upstream_archive))
+
+
+@build.command()
+@_common
+@click.option("--packaging", required=True, type=_FOLDER, help="Tree with the spec and patches.")
+@click.option("--spec", required=True, help="The spec's file name in the packaging tree.")
+@click.option("--dist", required=True, help="Appended to the release, such as '.lg7'.")
+@click.option(
+    "--repository",
+    "repositories",
+    multiple=True,
+    help="URL of an RPM repository for build dependencies; may be repeated.",
+)
+def rpm(packaging: Path, spec: str, dist: str, **options: Any) -> None:
+    """Build an RPM package from a source tree and a spec."""
+    succeed(build_rpm(_request(**options), packaging=packaging, spec=spec, dist=dist))
+
+
+def _request(
+    *,
+    source: Path,
+    out: Path,
+    roots: Path,
+    timeout: float,
+    memory: int,
+    processes: int,
+    disk: int,
+    log_limit: int,
+    repositories: tuple[str, ...],
+) -> BuildRequest:
+    limits = Limits(
+        seconds=timeout,
+        memory=memory,
+        processes=processes,
+        disk=disk,
+        file_size=disk,
+        log=log_limit,
+    )
+    return BuildRequest(source, out, roots, limits, repositories)

@@ -1,0 +1,75 @@
+"""Checks of a source tree under review, made before anything in it is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import TYPE_CHECKING
+
+from workers.build.tarball import walk
+from workers.outcome import BadRequest, ChangeFault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ARCHIVE = re.compile(r"\.(tar(\.[a-z0-9]+)?|tgz|tbz2?|txz|tlz|tzst|zip|7z|cpio|crate|gem)$", re.I)
+_UPSTREAM = re.compile(r"\.orig(-[^/]*)?\.tar(\.[a-z0-9]+)?$", re.I)
+_LARGEST_TEXT = 8 << 20
+_SHOWN = 5
+
+
+def refuse_archives(tree: Path, *, packaging: str | None) -> None:
+    """Raise ChangeFault if the tree holds a source archive standing for unpacked source.
+
+    Such an archive is one named ``*.orig.tar.*`` anywhere, or any archive at the top or below the
+    folder ``packaging`` (of the whole tree if that is ''). Deeper ones are a program's test data.
+    """
+    found = []
+    for path, status in walk(tree):
+        if not stat.S_ISREG(status.st_mode):
+            continue
+        packaged = packaging == "" or (packaging is not None and path.startswith(packaging + "/"))
+        if _UPSTREAM.search(path) or (_ARCHIVE.search(path) and ("/" not in path or packaged)):
+            found.append(path)
+    if found:
+        shown = ", ".join(repr(path) for path in found[:_SHOWN])
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise ChangeFault(
+            f"the tree holds a source archive: {shown}{more}; commit the source unpacked instead",
+            "Sources are reviewed unpacked. Remove the archive from the commit and add the files "
+            "in it; Lockgate makes the upstream archive itself when it builds.",
+        )
+
+
+def read_text(tree: Path, path: str) -> str:
+    """Return a small text file of the tree; ChangeFault if it is missing, linked or too large."""
+    if not tree.is_dir():
+        raise BadRequest(f"there is no tree at {tree}")
+    folder = os.open(tree, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        *folders, name = path.split("/")
+        for part in folders:
+            below = os.open(
+                part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder
+            )
+            os.close(folder)
+            folder = below
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        opened = os.open(name, flags, dir_fd=folder)
+    except FileNotFoundError:
+        raise ChangeFault(f"{path} is missing in the tree") from None
+    except OSError as error:
+        raise ChangeFault(f"{path} must be a plain file in plain folders: {error}") from error
+    finally:
+        os.close(folder)
+    with os.fdopen(opened, "rb") as file:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise ChangeFault(f"{path} is no plain file")
+        content = file.read(_LARGEST_TEXT + 1)
+    if len(content) > _LARGEST_TEXT:
+        raise ChangeFault(f"{path} is longer than {_LARGEST_TEXT} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ChangeFault(f"{path} is not written in UTF-8: {error}") from error

@@ -1,0 +1,1 @@
+"""External mirrors: brought to the published generation, each as one transaction."""

@@ -1,0 +1,252 @@
+"""The cache of root images: one folder per image, made beside its final name and renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.outcome import BadRequest, InfrastructureFault
+from workers.roots.base_package import install_base_package
+from workers.roots.distribution import Distribution, known_distribution
+from workers.roots.recipes import KINDS, recipe
+from workers.sandbox import Bind, Limits, Sandbox
+from workers.sandbox.ids import as_namespace_root
+from workers.sandbox.inside import HOST_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DIGITS = 20
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_LIMITS = Limits(seconds=1800, disk=6 << 30)
+_SCRATCH = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 - mmdebstrap makes its own folder
+_SCRATCH_BYTES = 2 << 30
+_APT = {"DEBIAN_FRONTEND": "noninteractive"}
+# Devices are the sandbox's; a root may not make any.
+_UNPACK = ("tar", "--extract", "--numeric-owner", "--preserve-permissions", "--xattrs-include=*")
+_ADD_USER = 'chroot "$1" useradd --uid 1000 --create-home --home-dir /build --shell /bin/sh build'
+# Asked by maintainer scripts whether a service may be started: nothing runs services here.
+_START_NOTHING = "#!/bin/sh\nexit 101\n"
+_NAME_HOSTS = f"printf '127.0.0.1 localhost {HOST_NAME}\\n' >\"$1/etc/hosts\""
+_APT_OPTIONS = (
+    'Acquire::GzipIndexes "true";',
+    'Acquire::Languages "none";',
+    'APT::Install-Recommends "false";',
+    "Acquire::Retries 3;",
+)
+
+
+@dataclass(frozen=True)
+class RootImage:
+    """An image in the cache."""
+
+    path: Path
+    """The root folder, for :class:`workers.sandbox.Sandbox`."""
+    id: str
+    """Identifies the recipe and the versions of all packages in it."""
+    seconds: float
+    """How long getting it took."""
+
+
+def make_root(kind: str, cache: Path) -> RootImage:
+    """Return the image of a kind, making it and what it is based on if the cache has none.
+
+    The cache must be the calling user's own. Several calls at once are safe: all but one wait.
+    Raises BadRequest for an unknown kind and InfrastructureFault if the image cannot be made.
+    """
+    started = time.monotonic()
+    if kind not in KINDS:
+        raise BadRequest(f"no kind of root is called {kind!a}: use one of {', '.join(KINDS)}")
+    cache.mkdir(parents=True, exist_ok=True)
+    distribution = known_distribution(cache / "distribution.json")
+    image = _image(kind, cache, distribution)
+    with _locked(cache, kind):
+        if not image.is_dir():
+            _make(kind, cache, distribution, image)
+    about = json.loads((image / "image.json").read_text(encoding="utf-8"))
+    return RootImage(path=image / "root", id=about["id"], seconds=time.monotonic() - started)
+
+
+def remove_root(cache: Path, kind: str | None = None) -> list[str]:
+    """Remove the images of a kind, or of all; return their names.
+
+    The images must not be in use.
+    """
+    removed = []
+    for each in KINDS if kind is None else (kind,):
+        if not cache.is_dir():
+            break
+        with _locked(cache, each):
+            for image in sorted(cache.glob(f"{each}-*")) + sorted(cache.glob(f".making-{each}-*")):
+                _remove(image)
+                removed.append(image.name)
+    return removed
+
+
+def _image(kind: str, cache: Path, distribution: Distribution) -> Path:
+    chain = []
+    step: str | None = kind
+    while step is not None:
+        chain.append(asdict(recipe(step)))
+        step = recipe(step).base
+    # This package's own text is part of every recipe.
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sources]
+    told = json.dumps([kind, chain, asdict(distribution), code])
+    return cache / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:_DIGITS]}"
+
+
+@contextlib.contextmanager
+def _locked(cache: Path, kind: str) -> Iterator[None]:
+    with (cache / f".{kind}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(kind: str, cache: Path, distribution: Distribution, image: Path) -> None:
+    for abandoned in cache.glob(f".making-{kind}-*"):
+        _remove(abandoned)
+    making = Path(tempfile.mkdtemp(prefix=f".making-{kind}-", dir=cache))
+    try:
+        # Root of the namespace, a user without any right on this folder, makes the root in it.
+        making.chmod(0o777)
+        base = recipe(kind).base
+        if base is None:
+            _bootstrap(making, distribution)
+        else:
+            _extend(kind, make_root(base, cache).path, making)
+        making.chmod(0o755)
+        (making / "image.json").write_text(_describe(making / "root", image.name), encoding="utf-8")
+    except BaseException:
+        _remove(making)
+        raise
+    making.rename(image)
+
+
+def _bootstrap(making: Path, distribution: Distribution) -> None:
+    """Unpack a minimal system, made in memory where there is room: half the time goes to disks."""
+    scratch = [
+        folder
+        for folder in _SCRATCH
+        if folder.is_dir() and shutil.disk_usage(folder).free > _SCRATCH_BYTES
+    ]
+    if not scratch:
+        raise InfrastructureFault("no room for making a root in /dev/shm or /var/tmp")
+    archive = making / "root.tar"
+    options = [f"--aptopt={line}" for line in (*_APT_OPTIONS, *distribution.apt_options)]
+    with archive.open("wb") as file:
+        _call(
+            [
+                "mmdebstrap",
+                "--mode=unshare",
+                "--variant=minbase",
+                "--format=tar",
+                "--skip=cleanup/apt/lists",
+                f"--architectures={distribution.architecture}",
+                *options,
+                f"--customize-hook={_ADD_USER}",
+                f"--customize-hook={_NAME_HOSTS}",
+                distribution.suite,
+                "-",
+                *distribution.sources,
+            ],
+            stdout=file.fileno(),
+            environment={"TMPDIR": str(scratch[0])},
+        )
+    with archive.open("rb") as file:
+        _as_namespace_root(["mkdir", "--mode=755", "root"], making)
+        _as_namespace_root(
+            [*_UNPACK, "--exclude=./dev/*", "--directory=root"], making, stdin=file.fileno()
+        )
+    archive.unlink()
+    policy = making / "policy-rc.d"
+    policy.write_text(_START_NOTHING, encoding="utf-8")
+    policy.chmod(0o755)
+    _as_namespace_root(["install", "--mode=755", policy.name, "root/usr/sbin/policy-rc.d"], making)
+    policy.unlink()
+
+
+def _extend(kind: str, base: Path, making: Path) -> None:
+    """Install the packages in a sandbox over the base, then copy what came of it."""
+    with Sandbox(base, limits=_LIMITS, binds=[Bind(making, "/mnt", writable=True)]) as sandbox:
+
+        def run(*command: str, network: bool = False) -> None:
+            result = sandbox.run(command, as_root=True, network=network, environment=_APT)
+            if not result.success:
+                raise InfrastructureFault(f"{kind}: {command[0]}: {result.why}", result.tail)
+
+        install = ("apt-get", "install", "--yes", *recipe(kind).packages)
+        first = sandbox.run(install, as_root=True, network=True, environment=_APT)
+        if not first.success:  # the base's indexes are as old as the base
+            run("apt-get", "update", network=True)
+            run(*install, network=True)
+        run("apt-get", "clean")
+        if recipe(kind).rpm_base:
+            release = sandbox.read("/usr/lib/os-release").decode()
+            install_base_package(sandbox, _version_id(release))
+        run("cp", "--archive", "--one-file-system", "/", "/mnt/root")
+
+
+def _version_id(os_release: str) -> str:
+    for line in os_release.splitlines():
+        key, _, value = line.partition("=")
+        if key == "VERSION_ID":
+            return value.strip('"')
+    return "0"
+
+
+def _describe(root: Path, name: str) -> str:
+    packages = (root / "var/lib/dpkg/status").read_bytes()
+    lines = [
+        line
+        for line in packages.decode().splitlines()
+        if line.startswith(("Package: ", "Version: ", "Architecture: "))
+    ]
+    digest = hashlib.sha256("\n".join([name, *lines]).encode()).hexdigest()
+    return json.dumps({"id": digest[:_DIGITS]})
+
+
+def _remove(image: Path) -> None:
+    image.chmod(0o777)
+    _as_namespace_root(["rm", "--recursive", "--force", "--one-file-system", "root"], image)
+    shutil.rmtree(image)
+
+
+def _as_namespace_root(command: list[str], folder: Path, stdin: int | None = None) -> None:
+    _call(as_namespace_root(command), folder=folder, stdin=stdin)
+
+
+def _call(
+    command: list[str],
+    *,
+    folder: Path | None = None,
+    stdin: int | None = None,
+    stdout: int | None = None,
+    environment: dict[str, str] | None = None,
+) -> None:
+    done = subprocess.run(
+        command,
+        check=False,
+        cwd=folder,
+        env={"PATH": _PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
+        stdin=subprocess.DEVNULL if stdin is None else stdin,
+        stdout=sys.stderr.fileno() if stdout is None else stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        raise InfrastructureFault(
+            f"{command[0]} failed making a root: {lines[-1] if lines else done.returncode}",
+            "\n".join(lines[-20:]),
+        )

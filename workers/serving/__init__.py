@@ -1,0 +1,1 @@
+"""Serving repositories, test repositories and artifacts over HTTP from one machine."""
