@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from schedulers.gate import ChangeFacts
     from schedulers.requests import PatchSet, ProjectSource
 
 
@@ -40,6 +41,10 @@ class NoSuchChange(Exception):  # noqa: N818 - an answer, not a fault
     """Gerrit knows no such change, patch set or branch."""
 
 
+class SubmitRefused(Exception):  # noqa: N818 - an answer, not a fault
+    """Gerrit will not merge a change as it is; the text says why."""
+
+
 class GerritPort(Protocol):
     """The questions a scheduler asks of Gerrit."""
 
@@ -57,6 +62,31 @@ class GerritPort(Protocol):
 
     def change_url(self, number: int) -> str:
         """Where people read the change."""
+        ...
+
+    async def facts(self, projects: Sequence[str], branch: str) -> dict[str, ChangeFacts]:
+        """Every open change of the projects' branch, by its number in decimal."""
+        ...
+
+    async def facts_of(self, numbers: Iterable[str]) -> dict[str, ChangeFacts]:
+        """These changes, open or not; those Gerrit does not show count as abandoned."""
+        ...
+
+    def watch(
+        self, master: Any, consumer: Callable[[list[str]], Awaitable[None]]
+    ) -> Callable[[], None]:
+        """Call with the numbers of all open changes now and then, and after every interruption.
+
+        The answer ends it.
+        """
+        ...
+
+    async def vote(self, number: int, revision: str, message: str, vote: int | None) -> None:
+        """Say something on a patch set, with a vote on the gate's label unless it is None."""
+        ...
+
+    async def submit(self, number: int, revision: str) -> None:
+        """Merge exactly this revision; raises :class:`SubmitRefused`."""
         ...
 
 

@@ -38,11 +38,18 @@ class InstallTest(WorkerProgram):
         def repository(properties: Any) -> str:
             return json.dumps(properties["test_repository"])
 
+        @util.renderer
+        def ahead(properties: Any) -> list[str]:
+            made = properties.getProperty("test_repositories_ahead", [])
+            own = [one for one in made if one["format"] == package_format]
+            return [word for one in own for word in ("--ahead", json.dumps(one))]
+
         super().__init__(
             ["test", "install"],
             arguments=[
                 *("--format", package_format, "--served", served, "--repository", repository),
                 *("--packages", packages, "--roots", str(roots)),
+                ahead,
                 *("--tests", tests),
                 *(() if smoke is None else ("--smoke", f"{tests}/{smoke}")),
                 *limits_arguments(limits),

@@ -13,7 +13,7 @@ from twisted.internet import defer
 from workers.outcome import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from twisted.internet.defer import Deferred
 
@@ -70,7 +70,7 @@ class WorkerProgram(buildstep.ShellMixin, buildstep.BuildStep):
         """Run the program; the result of the step follows its exit status."""
         command = yield self.makeRemoteShellCommand(
             collectStdout=True,
-            command=["lockgate-worker", *self.program, *(str(a) for a in self.arguments)],
+            command=["lockgate-worker", *self.program, *_flat(self.arguments)],
             initialStdin=None if self.request is None else json.dumps(self.request),
         )
         yield self.runCommand(command)
@@ -106,6 +106,14 @@ class WorkerProgram(buildstep.ShellMixin, buildstep.BuildStep):
         if self._reason is not None:
             return {"step": self._reason[:200]}
         return dict(super().getResultSummary())
+
+
+def _flat(arguments: Iterable[Any]) -> list[str]:
+    """Rendered arguments; one renderable may stand for several."""
+    flat: list[str] = []
+    for argument in arguments:
+        flat += _flat(argument) if isinstance(argument, (list, tuple)) else [str(argument)]
+    return flat
 
 
 def _last_object(stdout: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from buildbot.plugins import util
 
 from steps.program import WorkerProgram
+from steps.source import SOURCES_CACHE
 
 
 def _was_tested(step: Any) -> bool:
@@ -42,7 +43,7 @@ class CompareMerged(WorkerProgram):
                     util.Interpolate("%(kw:url)s/%(kw:p)s", url=gerrit_url, p=merged("project")),
                 ),
                 *("--branch", branch, "--commit", merged("commit")),
-                *("--expect-tree", merged("tree")),
+                *("--expect-tree", merged("tree"), "--work", SOURCES_CACHE),
             ],
             answer="comparison",
             doStepIf=_was_tested,

@@ -38,7 +38,7 @@ def run(master: str, name: str, password_file: Path, base: Path) -> None:
         base.mkdir(mode=_OWN_FOLDER, parents=True, exist_ok=True)
     except OSError as error:
         raise BadRequest(f"cannot start worker {name}: {error}") from error
-    log.startLogging(sys.stderr, setStdout=False)  # type: ignore[no-untyped-call]
+    log.startLogging(sys.stderr, setStdout=False)
     worker = Worker(
         host,
         int(port),

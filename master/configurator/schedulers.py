@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import schedulers
-from schedulers.gate_queue import GateScheduler
 
 from master.configurator.builders import triggered_builders
 from schedulers.check import CheckScheduler
 from schedulers.force import ForceOfChange, ForceOnEarlier
+from schedulers.gate import GateConfig, Job, Project, QueueKind, WindowRule
+from schedulers.gate_queue import GateScheduler
+from schedulers.gate_work import BUILD, TEST
 from schedulers.ports import PackagePlan, ReleasePlan
 from schedulers.publish import PublishScheduler
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from master.gerrit.port import Gerrit
     from master.site import Site
 
+_MAX_LOST = 5  # workers, before a change leaves the gate without a verdict on it
 # Jobs that start from a change, and what the others need of an earlier check build.
 _FROM_CHANGE = ("check", "gate", "publish", "build")
 _FROM_EARLIER = {
@@ -44,13 +47,45 @@ def release_plans(site: Site) -> list[ReleasePlan]:
     ]
 
 
+def gate_config(site: Site, plan: ReleasePlan) -> GateConfig:
+    """One queue for all projects of a release; a package is built once, tested on each state."""
+    builds_with: dict[str, set[str]] = {project: set() for project in plan.projects()}
+    for package in plan.packages:
+        for project in package.projects:
+            builds_with[project] |= set(package.projects) - {project}
+    window = site.gate.window
+    return GateConfig(
+        projects={
+            project: Project(queue=plan.name, builds_with=tuple(sorted(others)))
+            for project, others in builds_with.items()
+        },
+        queues={plan.name: QueueKind(per_branch=True)},
+        jobs={
+            "default": (
+                Job(BUILD, inputs=("own", "builds_with")),
+                Job(TEST, after=(BUILD,), inputs=("all",)),
+            )
+        },
+        window=WindowRule(window.initial, window.floor, window.ceiling),
+        attempts=site.gate.attempts,
+        restart_on_tip_move=True,
+        max_lost=_MAX_LOST,
+    )
+
+
 def all_schedulers(site: Site, gerrit: Gerrit) -> list[Any]:
     """Check, gate and publish pipelines, one trigger per triggered builder, and the forms."""
     plans = release_plans(site)
     return [
         CheckScheduler(name="check", gerrit=gerrit, releases=plans),
         *(
-            GateScheduler(name=f"gate-{plan.name}", gerrit=gerrit, release=plan, settings=site.gate)
+            GateScheduler(
+                name=f"gate-{plan.name}",
+                gerrit=gerrit,
+                gate_user=site.gerrit.user,
+                release=plan,
+                config=gate_config(site, plan),
+            )
             for plan in plans
         ),
         PublishScheduler(name="publish", gerrit=gerrit, gate_user=site.gerrit.user, releases=plans),

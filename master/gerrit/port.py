@@ -8,14 +8,26 @@ from buildbot.util.service import BuildbotService
 from twisted.internet.defer import Deferred
 
 from master.gerrit.client import GerritClient
-from master.gerrit.errors import GerritNotFound
-from schedulers.ports import NoSuchChange
+from master.gerrit.errors import GerritNotFound, GerritRefused
+from master.gerrit.facts import change_facts
+from master.gerrit.reconcile import on_reconciled
+from schedulers.gate import ChangeFacts, Parent
+from schedulers.ports import NoSuchChange, SubmitRefused
 from schedulers.requests import PatchSet, ProjectSource
 
 if TYPE_CHECKING:
-    from master.gerrit.models import ChangeInfo
-    from master.site.model import Gerrit as GerritSettings
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from master.gerrit.facts import ChangeReference
+    from master.gerrit.models import ChangeInfo, ChangeStatus, RelatedChange
+    from master.site.model import Gerrit as GerritSettings
+    from schedulers.gate.facts import Status
+
+_STATUS: dict[ChangeStatus, Status] = {
+    "NEW": "open",
+    "MERGED": "merged",
+    "ABANDONED": "abandoned",
+}
 _ALL_REVISIONS = ("ALL_REVISIONS",)
 
 
@@ -28,6 +40,7 @@ class Gerrit:
     def __init__(self, settings: GerritSettings) -> None:
         self.settings = settings
         self._client: GerritClient | None = None
+        self._related: dict[str, list[RelatedChange]] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Gerrit) and other.settings == self.settings
@@ -80,9 +93,31 @@ class Gerrit:
         """Where people read a change."""
         return f"{self.settings.url}/{number}"
 
-    async def changes(self, query: str) -> list[ChangeInfo]:
-        """Changes a search finds, with what decisions about them need."""
-        return await self.client.query(query)
+    async def facts(self, projects: Sequence[str], branch: str) -> dict[str, ChangeFacts]:
+        """Every open change of the projects' branch, by its number."""
+        which = " OR ".join(f'project:"{project}"' for project in projects)
+        found = await self.client.query(f'status:open branch:"{branch}" ({which})')
+        return {str(change.number): await self._gate_facts(change) for change in found}
+
+    async def facts_of(self, numbers: Iterable[str]) -> dict[str, ChangeFacts]:
+        """These changes, open or not; those Gerrit does not show count as abandoned."""
+        found = {}
+        for number in numbers:
+            try:
+                found[number] = await self._gate_facts(await self.client.change(int(number)))
+            except GerritNotFound:
+                found[number] = ChangeFacts(number, "", "", 0, status="abandoned")
+        return found
+
+    def watch(
+        self, master: Any, consumer: Callable[[list[str]], Awaitable[None]]
+    ) -> Callable[[], None]:
+        """Call with the numbers of all open changes after each reconciliation."""
+
+        async def open_ones(changes: list[ChangeInfo]) -> None:
+            await consumer([str(c.number) for c in changes if c.status == "NEW"])
+
+        return on_reconciled(master, open_ones)
 
     async def vote(self, number: int, revision: str, message: str, vote: int | None) -> None:
         """Say something on a patch set, with a vote on Lockgate's label unless it is None."""
@@ -90,8 +125,53 @@ class Gerrit:
         await self.client.review(number, revision, message=message, labels=labels)
 
     async def submit(self, number: int, revision: str) -> None:
-        """Merge exactly this revision; the client's errors say why it could not be."""
-        await self.client.submit(number, revision)
+        """Merge exactly this revision; raises :class:`SubmitRefused`."""
+        try:
+            await self.client.submit(number, revision)
+        except GerritRefused as error:
+            raise SubmitRefused(str(error)) from error
+
+    async def _gate_facts(self, change: ChangeInfo) -> ChangeFacts:
+        revision = change.current_revision or ""
+        if revision not in self._related:
+            # What a revision is built upon never changes.
+            self._related[revision] = await self.client.related(change.number)
+        facts = change_facts(
+            change,
+            label=self.settings.label,
+            url=self.settings.url,
+            related=self._related[revision],
+        )
+        needed = [await self._number(reference) for reference in facts.depends_on]
+        parent = facts.parents[0] if facts.parents else None
+        return ChangeFacts(
+            id=str(change.number),
+            project=facts.project,
+            branch=facts.branch,
+            patchset=facts.patchset,
+            revision=facts.revision,
+            status=_STATUS[facts.status],
+            # Only what check has passed comes into the gate.
+            approved=facts.approved and self._own_vote(change) > 0,
+            wip=facts.work_in_progress,
+            parent=None if parent is None else Parent(str(parent.number), parent.patchset),
+            depends_on=tuple(number for number in needed if number is not None),
+            topic=facts.topic,
+            tags=frozenset(change.hashtags),
+        )
+
+    async def _number(self, reference: ChangeReference) -> str | None:
+        """The change a footer names; None when Gerrit shows none such."""
+        if reference.number is not None:
+            return str(reference.number)
+        found = await self.client.query(reference.query, options=(), limit=1)
+        return str(found[0].number) if found else None
+
+    def _own_vote(self, change: ChangeInfo) -> int:
+        label = change.labels.get(self.settings.label)
+        votes = () if label is None else label.all
+        own = [vote.value or 0 for vote in votes if vote.username == self.settings.user]
+        return own[0] if own else 0
 
 
 class GerritService(BuildbotService):

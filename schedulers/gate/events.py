@@ -76,6 +76,13 @@ class SubmitFinished:
 
 
 @dataclass(frozen=True)
+class SubmitWithdrawn:
+    """A submit was not made: the branch is not where the item was tested."""
+
+    item: str
+
+
+@dataclass(frozen=True)
 class TipMoved:
     """Somebody pushed to a branch past the gate."""
 
@@ -114,6 +121,7 @@ Event = (
     | EarlyFailure
     | NoWorker
     | SubmitFinished
+    | SubmitWithdrawn
     | TipMoved
     | Enqueue
     | Dequeue

@@ -121,6 +121,11 @@ class _Turn:
                 self._with_build(build, self._without_worker)
             case ev.SubmitFinished(item, merged, refused):
                 self._submitted(item, merged, refused)
+            case ev.SubmitWithdrawn(item):
+                withdrawn = self.state.item(item)
+                if withdrawn is not None:
+                    withdrawn.submitting = False
+                    self._reset(withdrawn)
             case ev.TipMoved(project, branch):
                 self._tip_moved(project, branch)
             case ev.Enqueue(change):

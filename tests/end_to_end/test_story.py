@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -128,7 +128,7 @@ def test_no_client_ever_saw_an_error(story: Story) -> None:
 
 
 def test_nobody_acts_without_a_login(chain: Chain) -> None:
-    call = {"id": 1, "jsonrpc": "2.0", "method": "force", "params": {}}
+    call: dict[str, Any] = {"id": 1, "jsonrpc": "2.0", "method": "force", "params": {}}
     url = f"{chain.ready.web}/api/v2/forceschedulers/force-check-main-hello"
     answer = requests.post(url, json=call, timeout=30)
     assert answer.status_code == requests.codes.forbidden

@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from workers.outcome import InfrastructureFault
+from workers.outcome import ChangeFault, InfrastructureFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,16 @@ def write(path: Path, content: bytes) -> None:
 
 
 def place(source: Path, path: Path) -> None:
-    """Copy a file to where it is served, unless the same bytes are there already."""
-    if path.exists() and sha256(path) == sha256(source):
+    """Copy a file to where it is served, unless it is there already.
+
+    Raises :class:`ChangeFault` when other bytes are there: what was published never changes.
+    """
+    if path.exists():
+        if sha256(path) != sha256(source):
+            raise ChangeFault(
+                f"{path.name} is already published with other content; raise the version "
+                "(the upstream version, when it is an upstream archive)"
+            )
         return
     write(path, source.read_bytes())
 

@@ -1,0 +1,63 @@
+"""What the gate says to authors. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schedulers.gate.actions import Announce, Report, Verdict
+
+_REJECTED = -2
+_DETAIL_LINES = 20
+# Verdicts about the change itself take its vote away; after the others it may come back by itself.
+_VOTES: dict[Verdict, int] = {
+    "failure:tests": _REJECTED,
+    "merge-conflict": _REJECTED,
+    "merge-failure": _REJECTED,
+    "no-jobs": _REJECTED,
+}
+_HEADINGS: dict[Verdict, str] = {
+    "success": "Gate passed.",
+    "failure:tests": "Gate failed.",
+    "failure:needed-change": "Gate: taken out, because a change it needs is not going to merge.",
+    "failure:missing-requirement": "Gate: taken out, because it may not be merged any more.",
+    "failure:no-shared-queue": "Gate: not taken in.",
+    "failure:cycle-forbidden": "Gate: not taken in.",
+    "failure:cycle-not-mergeable": "Gate: taken out with its dependency cycle.",
+    "failure:cycle-member-abandoned": "Gate: taken out with its dependency cycle.",
+    "failure:queue-full": "Gate: not taken in, because it is full; vote again later.",
+    "merge-conflict": "Gate: merge conflict. Rebase the change on its branch and upload it again.",
+    "merge-failure": "Gate: tested well, but Gerrit refused to merge it.",
+    "no-jobs": "Gate: there is nothing to test.",
+    "dequeue": "Gate: taken out.",
+    "infrastructure": "Gate: the infrastructure failed, not this change; it keeps its approval "
+    "and will be tried again.",
+}
+
+
+def vote(verdict: Verdict) -> int | None:
+    """The vote a verdict comes with; None leaves votes alone."""
+    return _VOTES.get(verdict)
+
+
+def announcement(action: Announce) -> str:
+    """That a change is being tested, and on what."""
+    if not action.ahead:
+        return "Gate: testing it on the tip of its branch."
+    return f"Gate: testing it on top of {', '.join(action.ahead)}."
+
+
+def report(action: Report, failures: Sequence[dict[str, Any]]) -> str:
+    """How it ended, and why; ``failures`` are those of its failed builds."""
+    parts = [_HEADINGS[action.verdict]]
+    parts += [f"- {reason}" for reason in action.reasons if reason]
+    for failure in failures:
+        lines = [f"{failure.get('stage', '')}: {failure.get('reason', '')}"]
+        detail = str(failure.get("detail", "")).splitlines()[:_DETAIL_LINES]
+        lines += [f" {line}" for line in detail]
+        if failure.get("url"):
+            lines.append(f"Log: {failure['url']}")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
