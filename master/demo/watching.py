@@ -63,7 +63,12 @@ class Buildbot:
         ]
 
     def _get(self, path: str) -> Any:
-        answer = requests.get(f"{self.url}/api/v2/{path}", timeout=_TIMEOUT)
+        answer = requests.get(
+            f"{self.url}/api/v2/{path}",
+            # Asked several times a second on the same machine: not worth compressing.
+            headers={"Accept-Encoding": "identity"},
+            timeout=_TIMEOUT,
+        )
         answer.raise_for_status()
         return answer.json()
 
