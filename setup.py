@@ -8,13 +8,14 @@ PINNED = [
     "buildbot-www==4.3.0",  # the web UI with force and rebuild
     "click==8.5.1",  # the lockgate and lockgate-worker commands
     "createrepo_c==1.2.5",  # reads RPM headers and writes RPM metadata
-    "cryptography==50.0.2",  # ssh client keys checked before use, through Twisted
+    "cryptography==50.0.2",  # makes ssh keys
     "pydantic==2.14.3",  # validates the site file and what comes from Gerrit and workers
     "PyJWT==2.15.1",  # buildbot-www needs it for its session cookies
     "python-debian==1.1.1",  # control files, changelogs and versions of DEB packages
     "requests==2.34.2",  # HTTP client of the programs that run on workers
     "rpm-vercmp==0.1.2",  # compares RPM versions as rpm does
     "rich==15.0.0",  # terminal progress and tables
+    "SQLAlchemy==2.1.9",  # reads the gate's state from the master's database
     "tenacity==9.2.1",  # bounded retries of what may fail in passing
     "treq==26.7.0",  # HTTP client on Twisted, for Gerrit's REST interface
     "Twisted==26.10.0",  # the event loop under Buildbot; serves repositories over HTTP
@@ -31,6 +32,7 @@ TESTS = [
     "pytest==9.2.0",  # the test runner
     "pytest-timeout==2.4.0",  # bounds every test
     "ruff==0.17.6",  # lint and format
+    "types-setuptools==84.2.0.20261104",  # lets mypy read setup.py
 ]
 
 setup(
