@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot.configurators import ConfiguratorBase
 from buildbot.plugins import secrets
 
+from master.configurator.answers import write_from_the_reactor
 from master.configurator.builders import builders
 from master.configurator.cancelling import cancel_superseded
 from master.configurator.schedulers import all_schedulers
@@ -32,6 +33,7 @@ class LockgateConfigurator(ConfiguratorBase):
     def configure(self, config_dict: dict[str, Any]) -> None:
         """Fill in Buildbot's configuration dictionary."""
         super().configure(config_dict)
+        write_from_the_reactor()
         site = self.site
         services = gerrit_services(site)
         config_dict.update(

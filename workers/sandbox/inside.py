@@ -206,7 +206,9 @@ def _make_root(setup: dict[str, Any], image: int, sources: list[int]) -> int:
     for name in ("image", "upper", "work", "root", "shm"):
         Path(name).mkdir()
     Path("shm").chmod(0o1777)
-    _check_attributes("upper")
+    layers = "lowerdir=image,upperdir=upper,workdir=work"
+    if _keeps_attributes("upper"):
+        layers += ",userxattr"
     os.fchdir(image)
     kernel.mount(".", "/tmp/image", flags=kernel.MS_BIND | kernel.MS_REC)  # noqa: S108
     os.chdir("/tmp")  # noqa: S108
@@ -215,7 +217,7 @@ def _make_root(setup: dict[str, Any], image: int, sources: list[int]) -> int:
         "root",
         "overlay",
         kernel.MS_NODEV,
-        "lowerdir=image,upperdir=upper,workdir=work,userxattr",
+        layers,
     )
     kernel.mount("proc", "root/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     _make_devices()
@@ -228,12 +230,20 @@ def _make_root(setup: dict[str, Any], image: int, sources: list[int]) -> int:
     return upper
 
 
-def _check_attributes(folder: str) -> None:
+def _keeps_attributes(folder: str) -> bool:
+    """Whether a tmpfs keeps user attributes, as those of Linux 6.6 and newer do.
+
+    Without them an overlay works but for one thing: a folder of the image cannot be removed and
+    made again (overlayfs documentation, "User xattr").
+    """
     try:
         os.setxattr(folder, "user.lockgate", b"")
     except OSError as error:
-        message = "tmpfs keeps no user attributes, which overlays need: run Linux 6.6 or newer"
-        raise OSError(error.errno, message) from error
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return False
+    os.removexattr(folder, "user.lockgate")
+    return True
 
 
 def _make_devices() -> None:
