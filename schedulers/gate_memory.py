@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import TypeAdapter
 
+from schedulers.requests import PatchSet  # noqa: TC001 - read when restored
+
 if TYPE_CHECKING:
     from schedulers.gate import Gate
 
@@ -24,10 +26,18 @@ class Started:
 
 
 @dataclass
+class State:
+    """A speculative state: what was asked for, and the tip and tree each project came to."""
+
+    changes: list[PatchSet]
+    projects: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
 class Memory:
     """Kept in Buildbot's database as JSON."""
 
-    states: dict[str, dict[str, Any]] = field(default_factory=dict)  # project -> tip, tree, ...
+    states: dict[str, State] = field(default_factory=dict)
     builds: dict[str, Started] = field(default_factory=dict)
     packages: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # by change
     tips: dict[str, str] = field(default_factory=dict)  # after our own merges

@@ -26,7 +26,7 @@ from schedulers.gate.actions import (
     Submit,
 )
 from schedulers.gate.view import view
-from schedulers.gate_memory import Memory
+from schedulers.gate_memory import Memory, State
 from schedulers.gate_work import BUILD, Work
 from schedulers.requests import PatchSet, build_properties, merge_request
 
@@ -237,7 +237,10 @@ class GateScheduler(ReconfigurableBaseScheduler):
         properties = await self.work.properties(state, builder)
         failure = properties.get("failure") or {}
         if result == "success":
-            self.memory.states[state] = properties["state"]["projects"]
+            made = self.memory.states.get(state)
+            if made is None:
+                return  # nobody wants it any more
+            made.projects = properties["state"]["projects"]
             await self._happen(ev.StatePrepared(state))
         elif failure.get("conflict"):
             await self._happen(ev.StatePrepared(state, failure["reason"]))
@@ -289,6 +292,8 @@ class GateScheduler(ReconfigurableBaseScheduler):
             PatchSet(c.project, c.branch, int(c.change), c.patchset, c.revision)
             for c in action.changes
         ]
+        self.memory.states[action.state] = State(changes)
+        await self._remember()
         packages = [p for c in changes for p in self.release.packages_of(c.project)]
         projects = sorted({project for package in packages for project in package.projects})
         sources = await ports.sources(self.gerrit, projects, self.release.branch)
@@ -332,17 +337,14 @@ class GateScheduler(ReconfigurableBaseScheduler):
     async def _build_properties(
         self, action: StartBuild, own: PatchSet, package: PackagePlan
     ) -> dict[str, Any]:
-        merged = self.memory.states[action.state]
-        changes = [
-            PatchSet(f.project, f.branch, int(f.id), f.patchset, f.revision)
-            for f in (self.gate.state.known[c] for c in (*action.ahead, action.change))
-        ]
+        # The state as it was made: what was ahead then may have merged since.
+        state = self.memory.states[action.state]
         sources = await ports.sources(self.gerrit, package.projects, self.release.branch)
         request = merge_request(
             sources,
-            changes,
-            tips={project: state["tip"] for project, state in merged.items()},
-            trees={project: state["tree"] for project, state in merged.items()},
+            state.changes,
+            tips={project: made["tip"] for project, made in state.projects.items()},
+            trees={project: made["tree"] for project, made in state.projects.items()},
         )
         properties = build_properties(request, own, self.gerrit.change_url(own.number))
         if action.job != BUILD:
@@ -380,7 +382,7 @@ class GateScheduler(ReconfigurableBaseScheduler):
 
     async def _tips_are_as_tested(self, action: Submit) -> bool:
         """Whether the branches are where the item's state was built; if not, it is built anew."""
-        state = self.memory.states[action.state]
+        state = self.memory.states[action.state].projects
         for change in action.changes:
             facts = (await self.gerrit.facts_of([change.change]))[change.change]
             if facts.status == "merged":
@@ -398,7 +400,7 @@ class GateScheduler(ReconfigurableBaseScheduler):
         tip = await self.gerrit.branch_tip(project, self.release.branch)
         self.memory.tips[project] = tip
         facts = self.gate.state.known[change]
-        tree = self.memory.states[action.state][project]["tree"]
+        tree = self.memory.states[action.state].projects[project]["tree"]
         for package in self.release.packages_of(project):
             publication = {
                 "package": package.name,

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PACKAGE = {"deb": "hello", "rpm": "tree"}
-_COMMIT_POINT = {"deb": f"dists/{CODENAME}/InRelease", "rpm": "repodata/repomd.xml"}
+_INDEX = {"deb": f"dists/{CODENAME}/main/binary-amd64/Packages", "rpm": "repodata/repomd.xml"}
+# What the index holds once there is something to read.
+_FIRST = {"deb": "Package: hello\n", "rpm": "<repomd"}
 
 
 class ClientLoop:
     """Updates its lists and downloads a package, again and again, in folders of its own.
 
-    Begins when the repository has been published for the first time; before that there is
-    nothing to read.
+    Begins when the package has been published for the first time; before that there is nothing
+    to read.
     """
 
     def __init__(self, kind: str, url: str, key: Path, folder: Path) -> None:
@@ -52,7 +54,12 @@ class ClientLoop:
             (self.folder / "cache").mkdir()
             for command in commands:
                 result = subprocess.run(
-                    command, capture_output=True, text=True, timeout=120, check=False
+                    command,
+                    cwd=self.folder / "cache",
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                    check=False,
                 )
                 if result.returncode != 0:
                     self.failures.append(f"{' '.join(command)}\n{result.stdout}{result.stderr}")
@@ -61,10 +68,10 @@ class ClientLoop:
 
     def _published(self) -> bool:
         try:
-            answer = requests.head(f"{self.url}/{_COMMIT_POINT[self.kind]}", timeout=10)
+            answer = requests.get(f"{self.url}/{_INDEX[self.kind]}", timeout=10)
         except requests.RequestException:
             return False
-        return answer.ok
+        return answer.ok and _FIRST[self.kind] in answer.text
 
     def _apt(self) -> list[list[str]]:
         (self.folder / "lists" / "partial").mkdir(parents=True)
@@ -86,8 +93,7 @@ class ClientLoop:
         apt = ["apt-get", "-qq"]
         for key, value in options.items():
             apt += ["-o", f"{key}={value}"]
-        package = _PACKAGE["deb"]
-        return [[*apt, "update"], [*apt, "--print-uris", "--download-only", "install", package]]
+        return [[*apt, "update"], [*apt, "download", _PACKAGE["deb"]]]
 
     def _dnf(self) -> list[list[str]]:
         (self.folder / "repos").mkdir()
@@ -104,4 +110,4 @@ class ClientLoop:
         }
         dnf = ["dnf", "-q", "--refresh", f"--installroot={self.folder / 'root'}", "--releasever=1"]
         dnf += [f"--setopt={key}={value}" for key, value in options.items()]
-        return [[*dnf, "repoquery", _PACKAGE["rpm"]]]
+        return [[*dnf, "repoquery", "--list", _PACKAGE["rpm"]]]
