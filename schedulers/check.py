@@ -14,7 +14,7 @@ from schedulers import builder_names, ports
 from schedulers.requests import PatchSet, build_properties, merge_request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from schedulers.ports import GerritPort, ReleasePlan
 
@@ -36,6 +36,7 @@ class CheckScheduler(ReconfigurableBaseScheduler):
     async def _reconfigure(self, gerrit: GerritPort, releases: Sequence[ReleasePlan]) -> None:
         await super().reconfigService(builderNames=_builders(releases))
         self.gerrit = gerrit
+        self._unwatch: Callable[[], None] = getattr(self, "_unwatch", lambda: None)
         self.releases = {release.branch: release for release in releases}
 
     def reconfigService(  # noqa: N802
@@ -52,6 +53,23 @@ class CheckScheduler(ReconfigurableBaseScheduler):
         await super().activate()
         if self.enabled:
             await self.startConsumingChanges()
+            self._unwatch = self.gerrit.watch(self.master, self._reconciled)
+
+    def deactivate(self) -> Deferred[None]:
+        """Stop listening."""
+        return Deferred.fromCoroutine(self._deactivate())
+
+    async def _deactivate(self) -> None:
+        self._unwatch()
+        await super().deactivate()
+
+    async def _reconciled(self, numbers: list[str]) -> None:
+        """Start the check of open patch sets that have had none, for whatever reason."""
+        for number in numbers:
+            proposed = await self.gerrit.patch_set(int(number), None)
+            release = self.releases.get(proposed.branch)
+            if release is not None:
+                await self._check(release, proposed, f"check:{proposed.label}")
 
     def gotChange(self, change: Any, important: bool) -> Deferred[None]:  # noqa: N802, FBT001
         """Start what the event asks for."""
@@ -79,26 +97,33 @@ class CheckScheduler(ReconfigurableBaseScheduler):
             patchset=int(event.getProperty("event.patchSet.number")),
             revision=event.getProperty("event.patchSet.revision"),
         )
-        await self._check(release, proposed, f"{request_id}:{proposed.label}", change)
+        await self._check(release, proposed, f"{request_id}:{proposed.label}")
 
-    async def _check(
-        self, release: ReleasePlan, proposed: PatchSet, identity: str, change: Any
-    ) -> None:
+    async def _check(self, release: ReleasePlan, proposed: PatchSet, identity: str) -> None:
         packages = release.packages_of(proposed.project)
         if not packages or await _known(self.master, identity):
             return
         # One buildset for all packages: their results make one vote.
         projects = sorted({project for package in packages for project in package.projects})
-        merge = merge_request(
-            await ports.sources(self.gerrit, projects, release.branch), [proposed]
-        )
+        sources = await ports.sources(self.gerrit, projects, release.branch)
+        merge = merge_request(sources, [proposed])
         properties = Properties()
         url = self.gerrit.change_url(proposed.number)
         properties.update(build_properties(merge, proposed, url), "Change")
-        await self.addBuildsetForChanges(
+        await self.addBuildsetForSourceStampsWithDefaults(
             reason=f"change {proposed.number}, patch set {proposed.patchset}",
+            sourcestamps=[
+                {
+                    "codebase": "",
+                    "project": proposed.project,
+                    # The same words as in Buildbot's change: the build page lists it, and newer
+                    # patch sets supersede older ones.
+                    "repository": next(s.url for s in sources if s.project == proposed.project),
+                    "branch": proposed.ref,
+                    "revision": proposed.revision,
+                }
+            ],
             external_idstring=identity,
-            changeids=[change.number],
             builderNames=[
                 builder_names.of_package("check", release.name, package.name)
                 for package in packages

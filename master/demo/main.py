@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from master.demo.ready import Ready
 
 _CLIENT_SECONDS = 300
+_WIDTH = 140  # of lines in a file: addresses and passwords stay whole
 # What each format's client installs at the end, from which mirror.
 _CLIENTS = (
     ("deb", "near", "deb-install", ("hello", "ncompress")),
@@ -39,6 +40,8 @@ _CLIENTS = (
 def run(data: Path, *, oneshot: bool, story: bool) -> int:
     """Run the demonstration; the answer is the exit status, 0 when all came out as it should."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     began = time.monotonic()
     signal.signal(signal.SIGTERM, _stop)
     cluster = Cluster(
