@@ -61,6 +61,8 @@ class RunBuilders(steps.Trigger):
             for name in self.gather:
                 if name in properties:
                     self.setProperty(name, properties[name][0], self.name)
+            if "test_repository_url" in self.gather and "test_repository_url" in properties:
+                yield self.addURL("test repository", properties["test_repository_url"][0])
             if last["results"] not in (SUCCESS, WARNINGS):
                 yield self._keep_failure(last, properties)
         return result

@@ -11,6 +11,7 @@ from schedulers import builder_names as names
 from steps.artifacts import DescribeArtifacts, FetchArtifacts, keep_artifacts
 from steps.build import PACKAGING, RESULTS, SOURCE, BuildDeb, BuildRpm
 from steps.install_test import InstallTest
+from steps.links import LinkChange
 from steps.lint import Lint
 from steps.mirror import SyncMirror
 from steps.publish import CompareMerged, is_not_what_was_tested
@@ -280,6 +281,7 @@ def _builder(
     properties: dict[str, str],
     **kwargs: Any,
 ) -> util.BuilderConfig:
+    job_steps = [LinkChange(), *job_steps]
     if role is not None:
         # Nothing of the build before is in the way, or to be found, by this one.
         job_steps = [

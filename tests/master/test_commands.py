@@ -45,7 +45,7 @@ def test_show_names_every_builder_with_its_steps(site: Path) -> None:
     assert result.exit_code == 0, result.output
     for builder in ("check/main/hello", "publish/main/tree", "sync/main/deb/far", "sign/main/rpm"):
         assert f"  {builder}  on " in result.output
-    assert "2. merge" in result.output
+    assert "3. merge" in result.output
 
 
 def test_queue_of_a_site_no_master_has_run_with(site: Path) -> None:
