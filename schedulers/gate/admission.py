@@ -63,6 +63,8 @@ class Admission:
             return False
         if not self._needed_ahead(members, queue_name, facts, by_operator, (*path, *members)):
             return False
+        if self.state.find(change) is not None:
+            return True  # it came along behind what it needs
         queue = self.state.queue(queue_name, self.config.window)
         last = queue.items[-1].id if queue.items else None
         item = Item(self.state.number("i"), members, ahead=last)
