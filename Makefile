@@ -7,7 +7,15 @@ BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Debian's own interpreter: workers run as other users, who cannot read one in somebody's home.
 PYTHON ?= /usr/bin/python3
-APT_PACKAGES := $(shell sed 's/\#.*//' apt-packages.txt)
+APT_PACKAGES := $(shell sed '/\[tests\]/d; s/\#.*//' apt-packages.txt)
+APT_PACKAGES_OF_TESTS := $(shell sed -n '/\[tests\]/s/\#.*//p' apt-packages.txt)
+# Installs the packages named, if one of them is missing.
+define apt_install
+	$(SUDO) mkdir -p $(STATE)
+	dpkg-query --status $(1) >/dev/null 2>&1 || { $(SUDO) apt-get update -qq && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
+	$(SUDO) touch $@
+endef
 SOURCES := $(shell find master schedulers steps workers -name '*.py' -o -name '*.cfg' -o -name '*.toml') setup.py
 
 .PHONY: help install demo test test-unit lint format clean
@@ -16,10 +24,10 @@ help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 $(STATE)/apt.stamp: apt-packages.txt
-	$(SUDO) mkdir -p $(STATE)
-	dpkg-query --status $(APT_PACKAGES) >/dev/null 2>&1 || { $(SUDO) apt-get update -qq && \
-	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(APT_PACKAGES); }
-	$(SUDO) touch $@
+	$(call apt_install,$(APT_PACKAGES))
+
+$(STATE)/apt-tests.stamp: apt-packages.txt $(STATE)/apt.stamp
+	$(call apt_install,$(APT_PACKAGES_OF_TESTS))
 
 $(STATE)/venv.stamp: setup.py $(STATE)/apt.stamp
 	$(SUDO) $(PYTHON) -m venv --clear $(VENV)
@@ -46,7 +54,7 @@ test-unit: install ## lint, then the fast tests
 	$(MAKE) lint
 	$(SUDO) $(BIN)/python -m pytest --ignore tests/end_to_end
 
-test: lint ## everything
+test: lint $(STATE)/apt-tests.stamp ## everything
 	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest
 
 format: install ## rewrite the sources as ruff likes them

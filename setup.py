@@ -32,6 +32,7 @@ TESTS = [
     "pytest==9.2.0",  # the test runner
     "pytest-timeout==2.4.0",  # bounds every test
     "ruff==0.17.6",  # lint and format
+    "selenium==4.51.0",  # drives a real browser through the web pages
     "types-setuptools==84.2.0.20261104",  # lets mypy read setup.py
 ]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from buildbot.process.properties import Properties
 
 
-def keep_artifacts(folder: str, root: Path, url: str) -> Any:
+def keep_artifacts(folder: str, root: Path, url: str, **kwargs: Any) -> Any:
     """Upload a folder of results to the master's artifacts; the build page links to it."""
     place = util.Interpolate(
         "%(kw:root)s/%(prop:builder_slug)s-%(prop:buildnumber)s", root=str(root)
@@ -28,6 +28,7 @@ def keep_artifacts(folder: str, root: Path, url: str) -> Any:
         name="keep-artifacts",
         maxsize=4 * 1024**3,
         haltOnFailure=True,
+        **kwargs,
     )
 
 

@@ -9,7 +9,16 @@ from buildbot.process.results import SUCCESS
 
 from schedulers import builder_names as names
 from steps.artifacts import DescribeArtifacts, FetchArtifacts, keep_artifacts
-from steps.build import PACKAGING, RESULTS, SOURCE, BuildDeb, BuildRpm
+from steps.build import (
+    PACKAGING,
+    RESULTS,
+    SOURCE,
+    STORE,
+    BuildDeb,
+    BuildRpm,
+    RememberBuild,
+    was_built_now,
+)
 from steps.install_test import InstallTest
 from steps.links import LinkChange
 from steps.lint import Lint
@@ -110,20 +119,22 @@ def _of_package(
 def _build_steps(site: Site, package: Package) -> list[Any]:
     roots = _roots(site, "builder")
     limits = site.build_limits.model_dump()
+    store = f"{site.artifacts.url}/{STORE}"
     if package.format == "deb":
         export = {package.source: SOURCE}
-        build: Any = BuildDeb(roots, limits)
+        build: Any = BuildDeb(roots, store, limits)
     else:
         export = {package.source: SOURCE}
         packaging = SOURCE
         if package.packaging is not None:
             export[package.packaging] = packaging = PACKAGING
-        build = BuildRpm(str(package.spec), packaging, list(package.projects), roots, limits)
+        build = BuildRpm(str(package.spec), packaging, list(package.projects), roots, store, limits)
     return [
         MergeState(export),
         build,
-        DescribeArtifacts(RESULTS, site.artifacts.url),
-        keep_artifacts(RESULTS, site.artifacts.root, site.artifacts.url),
+        DescribeArtifacts(RESULTS, site.artifacts.url, doStepIf=was_built_now),
+        keep_artifacts(RESULTS, site.artifacts.root, site.artifacts.url, doStepIf=was_built_now),
+        RememberBuild(site.artifacts.root / STORE, doStepIf=was_built_now),
     ]
 
 

@@ -53,19 +53,20 @@ class Jobs:
         return all(self._ended(item, change, job) for change, job in self.of(item))
 
     def passed(self, item: Item) -> bool:
-        """Whether the item's state is good: all its voting jobs have passed on it."""
-        return (
-            item.conflict is None
-            and not item.infrastructure
-            and bool(self.of(item))
-            and self.complete(item)
-            and (item.cleared or not self.failed(item))
-            and all(
-                (build := self.build(item, change, job.name)) is not None
-                and (build.result == "success" or item.cleared)
-                for change, job in self.of(item)
-                if job.voting
-            )
+        """Whether the item's state is good: its voting jobs have passed on it.
+
+        One that was never started, since a job without a vote that it comes after failed, does not
+        count; but something must have run.
+        """
+        if item.conflict is not None or item.infrastructure or not self.complete(item):
+            return False
+        ran = [
+            build
+            for change, job in self.of(item)
+            if job.voting and (build := self.build(item, change, job.name)) is not None
+        ]
+        return bool(item.builds) and (
+            item.cleared or all(build.result == "success" for build in ran)
         )
 
     def startable(self, item: Item) -> Iterator[tuple[str, Job]]:
@@ -76,9 +77,9 @@ class Jobs:
             return
         for change, job in self.of(item):
             waits = self.build(item, change, job.name) is not None or not all(
-                (before := self.build(item, change, name)) is not None
-                and before.result == "success"
-                for name in job.after
+                (build := self.build(item, change, before.name)) is not None
+                and build.result == "success"
+                for before in self._before(item, change, job)
             )
             if not waits and all(self._provided(item, artifact) for artifact in job.requires):
                 yield change, job
@@ -116,15 +117,20 @@ class Jobs:
         """Whether a job will never start: what it comes after did not pass, or all was stopped."""
         if self.config.fail_fast and self.failed(item):
             return True
-        jobs = {other.name: other for owner, other in self.of(item) if owner == change}
-        for name in job.after:
-            before = self.build(item, change, name)
-            if before is None:
-                if name in jobs and self._skipped(item, change, jobs[name]):
+        for before in self._before(item, change, job):
+            build = self.build(item, change, before.name)
+            if build is None:
+                if self._skipped(item, change, before):
                     return True
-            elif before.result in ("failure", "cancelled"):
+            elif build.result in ("failure", "cancelled"):
                 return True
         return False
+
+    def _before(self, item: Item, change: str, job: Job) -> list[Job]:
+        """What a job comes after; a job that the change does not have is not waited for."""
+        return [
+            other for owner, other in self.of(item) if owner == change and other.name in job.after
+        ]
 
     def _held_by_those_ahead(self, item: Item) -> bool:
         return any(

@@ -550,6 +550,7 @@ class _Turn:
         item.conflict = None
         item.failing = []
         item.cleared = False
+        item.infrastructure = False
 
     def _reset_behind(self, item: Item) -> None:
         for other in self.state.behind(item):

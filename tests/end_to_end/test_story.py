@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +17,6 @@ from master.demo.programs import ask
 from master.demo.watching import Buildbot, standing
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.end_to_end.conftest import Chain, Story
 
 pytestmark = pytest.mark.timeout(1200)  # the first test waits for the whole story
@@ -127,8 +126,44 @@ def test_no_client_ever_saw_an_error(story: Story) -> None:
         assert client.done > 0, f"{client.url} was never read"
 
 
-def test_nobody_acts_without_a_login(chain: Chain) -> None:
-    call: dict[str, Any] = {"id": 1, "jsonrpc": "2.0", "method": "force", "params": {}}
-    url = f"{chain.ready.web}/api/v2/forceschedulers/force-check-main-hello"
-    answer = requests.post(url, json=call, timeout=30)
+@pytest.mark.parametrize(
+    ("method", "place"),
+    [
+        ("force", "forceschedulers/force-check-main-hello"),
+        ("rebuild", "builds/1"),
+        ("stop", "builds/1"),
+    ],
+)
+def test_nobody_acts_without_a_login(chain: Chain, story: Story, method: str, place: str) -> None:
+    call: dict[str, Any] = {"id": 1, "jsonrpc": "2.0", "method": method, "params": {}}
+    answer = requests.post(f"{chain.ready.web}/api/v2/{place}", json=call, timeout=30)
     assert answer.status_code == requests.codes.forbidden
+
+
+def test_the_gate_does_not_build_again_what_check_built(chain: Chain, story: Story) -> None:
+    number = story.of("Say in the news").number
+    url = f"{chain.ready.web}/api/v2"
+    (builder,) = requests.get(f"{url}/builders?name=build/main/hello", timeout=30).json()[
+        "builders"
+    ]
+    builds = requests.get(
+        f"{url}/builders/{builder['builderid']}/builds?property=*&order=buildid", timeout=30
+    ).json()["builds"]
+    of_check, *of_gate = [
+        build["properties"] for build in builds if build["properties"]["change"][0] == number
+    ]
+    assert "artifacts" not in of_check["built"][0]
+    assert of_gate
+    for build in of_gate:
+        assert build["artifacts"][0] == of_check["artifacts"][0]
+
+
+@pytest.mark.parametrize("user", [where.BUILDER, where.TESTER, where.REPOSITORY, where.MASTER])
+def test_no_other_user_can_look_at_the_signers_keys(chain: Chain, user: str) -> None:
+    home = chain.layout.signing_home("signer-1")
+    looking = as_user(user, ["ls", str(home)])
+    result = subprocess.run(
+        looking, cwd="/", env=environment(Path("/")), capture_output=True, text=True, check=False
+    )
+    assert result.returncode != 0
+    assert "Permission denied" in result.stderr

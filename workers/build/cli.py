@@ -35,6 +35,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(file_okay=False, path_type=Path),
             help="Folder of this user's root images.",
         ),
+        click.option("--store", help="URL of the store of builds made before."),
         click.option(
             "--timeout",
             default=_DEFAULT.seconds,
@@ -102,6 +103,7 @@ def _request(
     source: Path,
     out: Path,
     roots: Path,
+    store: str | None,
     timeout: float,
     memory: int,
     processes: int,
@@ -117,4 +119,4 @@ def _request(
         file_size=disk,
         log=log_limit,
     )
-    return BuildRequest(source, out, roots, limits, repositories)
+    return BuildRequest(source, out, roots, limits, repositories, store)

@@ -19,16 +19,19 @@ from debian.deb822 import Changes
 from workers import names
 from workers.build import failure
 from workers.build.deb_source import PLAIN, QUILT, DebSource, read_deb_source
+from workers.build.inputs import Inputs
 from workers.build.request import (
     BUILD_USER,
     BuildRequest,
     Stages,
+    digests,
     read_result,
     sha256,
     take_result,
     unpack,
 )
-from workers.build.tree import read_text
+from workers.build.store import made_before
+from workers.build.tree import read_text, tree_id
 from workers.outcome import BadRequest, ChangeFault, InfrastructureFault
 from workers.roots import make_root
 from workers.sandbox import Sandbox
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 _WORK = "/build/work"
 _UPSTREAM = "/build/upstream"
+_FETCHED = "/var/cache/apt/archives"
 _EXTRA_SOURCES = "/etc/apt/sources.list.d/lockgate.list"
 _ARCHIVE_ENDINGS = ("gz", "xz", "bz2")
 _BINARY_ENDINGS = (".deb", ".udeb")
@@ -65,7 +69,19 @@ def build_deb(request: BuildRequest, upstream_archive: Path | None = None) -> di
         build = _Build(request, source, sandbox, stages)
         build.unpack(upstream_archive)
         stages.done("source")
-        build.install_dependencies()
+        dependencies = build.fetch_dependencies()
+        inputs = Inputs(
+            "deb",
+            {"source": tree_id(request.source)},
+            image.id,
+            dependencies,
+            {} if upstream_archive is None else {"upstream_archive": sha256(upstream_archive)},
+        )
+        before = made_before(request.store, inputs)
+        if before is not None:
+            return before
+        if dependencies:
+            build.install_dependencies()
         stages.done("dependencies")
         build.build()
         stages.done("build")
@@ -76,7 +92,7 @@ def build_deb(request: BuildRequest, upstream_archive: Path | None = None) -> di
         "name": source.name,
         "version": source.version,
         "source_date_epoch": source.epoch,
-        "root": image.id,
+        "inputs": inputs.words(),
         "log": str(request.log),
         "stages": stages.seconds,
     }
@@ -115,14 +131,14 @@ class _Build:
         else:
             raise BadRequest(f"the upstream archive must be called {stem}.gz, .xz or .bz2")
 
-    def install_dependencies(self) -> None:
-        """Install what debian/control asks for and the root lacks."""
+    def fetch_dependencies(self) -> tuple[str, ...]:
+        """Fetch what debian/control asks for and the root lacks; answer its files' digests."""
         repositories = self._request.repositories
         if repositories:
             self._sandbox.write(_EXTRA_SOURCES, "".join(f"{x}\n" for x in repositories).encode())
         check = self._sandbox.run(["dpkg-checkbuilddeps"], folder=self._tree)
         if check.success:
-            return
+            return ()
         if repositories:
             self._apt(
                 "update",
@@ -136,6 +152,10 @@ class _Build:
         if not self._apt(*download, may_fail=True):  # the image's indexes are as old as the image
             self._apt("update")
             self._apt(*download)
+        return digests(self._sandbox, _FETCHED, "*.deb")
+
+    def install_dependencies(self) -> None:
+        """Install what was fetched."""
         self._apt("build-dep", "--yes", "--no-download", self._tree, network=False)
 
     def build(self) -> None:

@@ -31,6 +31,8 @@ class BuildRequest:
     limits: Limits
     repositories: tuple[str, ...] = ()
     """Sources of build dependencies besides the base distribution."""
+    store: str | None = None
+    """URL of the store of builds made before."""
 
     def __post_init__(self) -> None:
         if not self.source.is_dir():
@@ -98,6 +100,19 @@ def read_result(sandbox: Sandbox, path: str) -> str:
         return sandbox.read(path).decode()
     except UnicodeDecodeError as error:
         raise ChangeFault(f"{path} is not written in UTF-8") from error
+
+
+def digests(sandbox: Sandbox, folder: str, pattern: str) -> tuple[str, ...]:
+    """``SHA256  NAME`` of each file below a folder of the sandbox, sorted."""
+    found = sandbox.run(
+        ["find", folder, "-name", pattern, "-type", "f", "-exec", "sha256sum", "{}", "+"],
+        as_root=True,
+        capture=True,
+    )
+    if not found.success:
+        raise InfrastructureFault(f"build dependencies cannot be read: {found.why}", found.tail)
+    lines = [line.split(maxsplit=1) for line in found.output.decode().splitlines()]
+    return tuple(sorted(f"{digest}  {path.rpartition('/')[2]}" for digest, path in lines))
 
 
 def sha256(path: Path) -> str:

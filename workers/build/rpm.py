@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from workers import names
 from workers.build import failure
+from workers.build.inputs import Inputs
 from workers.build.request import (
     BUILD_USER,
     BuildRequest,
     Stages,
+    digests,
     sha256,
     take_result,
     unpack,
 )
+from workers.build.store import made_before
 from workers.build.tarball import COMPRESSIONS, write_compressed
-from workers.build.tree import read_text, refuse_archives
+from workers.build.tree import read_text, refuse_archives, tree_id
 from workers.outcome import BadRequest, ChangeFault
 from workers.roots import make_root
 from workers.sandbox import Sandbox
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TOP = "/build/rpmbuild"
+_FETCHED = "/var/cache/dnf"
 _SOURCES = f"{_TOP}/SOURCES"
 _DIST = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._~+]*")
 _URL = re.compile(r"(https?|file)://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
@@ -89,7 +93,19 @@ def build_rpm(request: BuildRequest, *, packaging: Path, spec: str, dist: str) -
         build = _Build(request, sandbox, stages, {**_MACROS, "dist": dist})
         described = build.make_source_package(packaging, spec)
         stages.done("source")
-        build.install_dependencies()
+        dependencies = build.fetch_dependencies()
+        inputs = Inputs(
+            "rpm",
+            {"source": tree_id(request.source), "packaging": tree_id(packaging)},
+            image.id,
+            dependencies,
+            {"spec": spec, "dist": dist},
+        )
+        before = made_before(request.store, inputs)
+        if before is not None:
+            return before
+        if dependencies:
+            build.install_dependencies()
         stages.done("dependencies")
         build.build()
         stages.done("build")
@@ -100,7 +116,7 @@ def build_rpm(request: BuildRequest, *, packaging: Path, spec: str, dist: str) -
         "name": described.name,
         "version": described.version,
         "source_date_epoch": described.epoch,
-        "root": image.id,
+        "inputs": inputs.words(),
         "log": str(request.log),
         "stages": stages.seconds,
     }
@@ -145,19 +161,23 @@ class _Build:
         self._source_package = f"{folder}/{names.checked_in(spec, names.file_name, made[0])}"
         return described
 
-    def install_dependencies(self) -> None:
-        """Install the spec's BuildRequires from the repositories.
+    def fetch_dependencies(self) -> tuple[str, ...]:
+        """Fetch the spec's BuildRequires from the repositories; answer their files' digests.
 
-        Without any, what the root does not provide is named by rpmbuild itself.
+        Without repositories, what the root does not provide is named by rpmbuild itself.
         """
         for number, url in enumerate(self._request.repositories):
             section = f"lockgate-{number}"
             text = f"[{section}]\nname={section}\nbaseurl={url}\nenabled=1\ngpgcheck=0\n"
             self._sandbox.write(f"/etc/yum.repos.d/{section}.repo", text.encode())
         if not self._request.repositories:
-            return
+            return ()
         # Downloading runs nothing of the packages, installing does: so that has no network.
         self._dnf("builddep", "--downloadonly", self._source_package, network=True)
+        return digests(self._sandbox, _FETCHED, "*.rpm")
+
+    def install_dependencies(self) -> None:
+        """Install what was fetched."""
         self._dnf("--cacheonly", "builddep", self._source_package, network=False)
 
     def build(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -40,6 +41,41 @@ def refuse_archives(tree: Path, *, packaging: str | None) -> None:
             "Sources are reviewed unpacked. Remove the archive from the commit and add the files "
             "in it; Lockgate makes the upstream archive itself when it builds.",
         )
+
+
+def tree_id(tree: Path) -> str:
+    """Git's id of a folder's content as a tree object (gitformat-pack(5), git-hash-object(1)).
+
+    For a tree exported from git it is the id of that tree.
+    """
+    entries: dict[str, list[tuple[bytes, bytes]]] = {"": []}
+
+    def add(path: str, mode: bytes, kind: bytes, content: bytes) -> None:
+        folder, _, name = path.rpartition("/")
+        raw = os.fsencode(name)
+        # Git sorts a folder as if its name ended in a slash.
+        order = raw + b"/" if kind == b"tree" else raw
+        digest = hashlib.sha1(b"%s %d\0" % (kind, len(content)) + content, usedforsecurity=False)
+        entries[folder].append((order, mode + b" " + raw + b"\0" + digest.digest()))
+
+    folders = []
+    for path, status in walk(tree):
+        if stat.S_ISDIR(status.st_mode):
+            folders.append(path)
+            entries[path] = []
+        elif stat.S_ISLNK(status.st_mode):
+            add(path, b"120000", b"blob", os.fsencode(os.readlink(tree / path)))  # noqa: PTH115
+        else:
+            mode = b"100755" if status.st_mode & stat.S_IXUSR else b"100644"
+            add(path, mode, b"blob", (tree / path).read_bytes())
+    for folder in sorted(folders, key=lambda path: path.count("/"), reverse=True):
+        add(folder, b"40000", b"tree", _listed(entries[folder]))
+    top = _listed(entries[""])
+    return hashlib.sha1(b"tree %d\0" % len(top) + top, usedforsecurity=False).hexdigest()
+
+
+def _listed(entries: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join(entry for _, entry in sorted(entries))
 
 
 def read_text(tree: Path, path: str) -> str:

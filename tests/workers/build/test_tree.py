@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.build.tree import read_text, refuse_archives
+from workers.build.tree import read_text, refuse_archives, tree_id
 from workers.outcome import BadRequest, ChangeFault
 
 if TYPE_CHECKING:
@@ -93,3 +94,19 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_missing_tree_is_a_bad_request(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="there is no tree"):
         read_text(tmp_path / "nowhere", "x")
+
+
+def test_a_trees_id_is_gits(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for name in ("a", "a.c", "b/c/d", "b.c", "b-", "debian/rules", "z"):
+        _put(tree, name)
+        (tree / name).write_text(name)
+    (tree / "a").unlink()
+    _put(tree, "a/inner")
+    (tree / "debian/rules").chmod(0o755)
+    (tree / "link").symlink_to("b/../nowhere")
+    git = ("git", "-C", str(tree))
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "--all"], check=True)
+    told = subprocess.run([*git, "write-tree"], check=True, capture_output=True, text=True)
+    assert tree_id(tree) == told.stdout.strip()
