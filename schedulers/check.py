@@ -5,23 +5,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from buildbot.data import resultspec
 from buildbot.process.properties import Properties
-from buildbot.schedulers.base import ReconfigurableBaseScheduler
 from twisted.internet.defer import Deferred
 
 from schedulers import builder_names, ports
+from schedulers.events import EventScheduler
 from schedulers.requests import PatchSet, build_properties, merge_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from schedulers.ports import GerritPort, ReleasePlan
 
 RECHECK = re.compile(r"^\s*recheck\b", re.IGNORECASE | re.MULTILINE)
 
 
-class CheckScheduler(ReconfigurableBaseScheduler):
+class CheckScheduler(EventScheduler):
     """Starts ``check/RELEASE/PACKAGE`` for each package a patch set touches.
 
     Events come from Buildbot's changes, which the Gerrit change source and the reconciliation
@@ -36,7 +35,6 @@ class CheckScheduler(ReconfigurableBaseScheduler):
     async def _reconfigure(self, gerrit: GerritPort, releases: Sequence[ReleasePlan]) -> None:
         await super().reconfigService(builderNames=_builders(releases))
         self.gerrit = gerrit
-        self._unwatch: Callable[[], None] = getattr(self, "_unwatch", lambda: None)
         self.releases = {release.branch: release for release in releases}
 
     def reconfigService(  # noqa: N802
@@ -45,25 +43,7 @@ class CheckScheduler(ReconfigurableBaseScheduler):
         """Take over the site's releases."""
         return Deferred.fromCoroutine(self._reconfigure(gerrit, releases))
 
-    def activate(self) -> Deferred[None]:
-        """Listen to changes while this master owns the scheduler."""
-        return Deferred.fromCoroutine(self._activate())
-
-    async def _activate(self) -> None:
-        await super().activate()
-        if self.enabled:
-            await self.startConsumingChanges()
-            self._unwatch = self.gerrit.watch(self.master, self._reconciled)
-
-    def deactivate(self) -> Deferred[None]:
-        """Stop listening."""
-        return Deferred.fromCoroutine(self._deactivate())
-
-    async def _deactivate(self) -> None:
-        self._unwatch()
-        await super().deactivate()
-
-    async def _reconciled(self, numbers: list[str]) -> None:
+    async def reconciled(self, numbers: list[str]) -> None:
         """Start the check of open patch sets that have had none, for whatever reason."""
         for number in numbers:
             proposed = await self.gerrit.patch_set(int(number), None)
@@ -71,12 +51,8 @@ class CheckScheduler(ReconfigurableBaseScheduler):
             if release is not None:
                 await self._check(release, proposed, f"check:{proposed.label}")
 
-    def gotChange(self, change: Any, important: bool) -> Deferred[None]:  # noqa: N802, FBT001
+    async def take(self, change: Any) -> None:
         """Start what the event asks for."""
-        del important
-        return Deferred.fromCoroutine(self._got_change(change))
-
-    async def _got_change(self, change: Any) -> None:
         event = change.properties
         release = self.releases.get(event.getProperty("event.change.branch"))
         if release is None:
@@ -101,7 +77,7 @@ class CheckScheduler(ReconfigurableBaseScheduler):
 
     async def _check(self, release: ReleasePlan, proposed: PatchSet, identity: str) -> None:
         packages = release.packages_of(proposed.project)
-        if not packages or await _known(self.master, identity):
+        if not packages or await self.is_started(identity):
             return
         # One buildset for all packages: their results make one vote.
         projects = sorted({project for package in packages for project in package.projects})
@@ -143,10 +119,3 @@ def _builders(releases: Sequence[ReleasePlan]) -> list[str]:
 def _comment(text: str) -> str:
     """The words of a Gerrit comment, without the line Gerrit puts above them."""
     return re.sub(r"^Patch Set \d+:.*\n+", "", text)
-
-
-async def _known(master: Any, identity: str) -> bool:
-    found = await master.data.get(
-        ("buildsets",), filters=[resultspec.Filter("external_idstring", "eq", [identity])]
-    )
-    return bool(found)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buildbot.process.properties import Properties
-from buildbot.schedulers.base import ReconfigurableBaseScheduler
-from twisted.internet.defer import Deferred
 
 from schedulers import builder_names, ports
+from schedulers.events import EventScheduler
 from schedulers.requests import build_properties, merge_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from twisted.internet.defer import Deferred
+
     from schedulers.ports import GerritPort, ReleasePlan
 
 
-class PublishScheduler(ReconfigurableBaseScheduler):
+class PublishScheduler(EventScheduler):
     """Builds and publishes the tip when somebody pushed to a release's branch past the gate.
 
     What the gate merges is published by the gate's own scheduler, with what it built.
@@ -40,40 +41,30 @@ class PublishScheduler(ReconfigurableBaseScheduler):
             builderNames=_builders(releases)
         )
 
-    def activate(self) -> Deferred[None]:
-        """Listen to changes while this master owns the scheduler."""
-        return Deferred.fromCoroutine(self._activate())
-
-    async def _activate(self) -> None:
-        await super().activate()
-        if self.enabled:
-            await self.startConsumingChanges()
-
-    def gotChange(self, change: Any, important: bool) -> Deferred[None]:  # noqa: N802, FBT001
+    async def take(self, change: Any) -> None:
         """Publish after a push that was not the gate's."""
-        del important
-        return Deferred.fromCoroutine(self._got_change(change))
-
-    async def _got_change(self, change: Any) -> None:
         release = self.releases.get(change.branch)
         submitter = change.properties.getProperty("event.submitter.username")
         if change.category != "ref-updated" or release is None or submitter == self.gate_user:
             return
         packages = release.packages_of(change.project)
+        identity = f"publish:{change.number}"
+        if not packages or await self.is_started(identity):
+            return
         projects = sorted({project for package in packages for project in package.projects})
         merge = merge_request(await ports.sources(self.gerrit, projects, release.branch), [])
         properties = Properties()
         properties.update(build_properties(merge, None), "Change")
-        if packages:
-            await self.addBuildsetForChanges(
-                reason=f"{change.project} {change.branch} was pushed by {submitter}",
-                changeids=[change.number],
-                builderNames=[
-                    builder_names.of_package("publish", release.name, package.name)
-                    for package in packages
-                ],
-                properties=properties,
-            )
+        await self.addBuildsetForChanges(
+            reason=f"{change.project} {change.branch} was pushed by {submitter}",
+            external_idstring=identity,
+            changeids=[change.number],
+            builderNames=[
+                builder_names.of_package("publish", release.name, package.name)
+                for package in packages
+            ],
+            properties=properties,
+        )
 
 
 def _builders(releases: Sequence[ReleasePlan]) -> list[str]:

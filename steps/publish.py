@@ -31,7 +31,8 @@ class CompareMerged(WorkerProgram):
         def merged(key: str) -> Any:
             @util.renderer
             def value(properties: Any) -> str:
-                return str(properties["merged"][key])
+                # Rendered before it is known that the step is to be left out.
+                return str(properties.getProperty("merged", {}).get(key))
 
             return value
 

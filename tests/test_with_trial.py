@@ -1,7 +1,7 @@
 """Runs the cases that need Buildbot's own test support, which brings its own reactor.
 
-Buildbot's :class:`TestBuildStepMixin` belongs to trial, and trial wants a reactor that nobody else
-runs; other tests here keep one running. So each module of cases has a process of its own.
+Buildbot's test mixins for steps and schedulers belong to trial, and trial wants a reactor that
+nobody else runs; other tests here keep one running. So each module of cases has its own process.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-CASES = sorted(path.stem for path in Path(__file__).parent.glob("trial_*.py"))
+_HERE = Path(__file__).parent
+CASES = sorted(str(path.relative_to(_HERE)) for path in _HERE.rglob("trial_*.py"))
 
 
 @pytest.mark.parametrize("module", CASES)
-def test_steps(module: str) -> None:
+def test_cases(module: str) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", Path(__file__).with_name(f"{module}.py")],
+        [sys.executable, "-m", "pytest", "-q", _HERE / module],
         capture_output=True,
         text=True,
         timeout=120,
