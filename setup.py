@@ -19,6 +19,7 @@ PINNED = [
     "tenacity==9.2.1",  # bounded retries of what may fail in passing
     "treq==26.7.0",  # HTTP client on Twisted, for Gerrit's REST interface
     "Twisted==26.10.0",  # the event loop under Buildbot; serves repositories over HTTP
+    "zstandard==0.25.0",  # compresses RPM metadata where a site asks for it
 ]
 
 DEMO = [

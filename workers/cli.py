@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from importlib import import_module
 
 import click
 
-from workers.outcome import ProgramError, fail
+from workers.outcome import InfrastructureFault, ProgramError, fail
 
 # Imported when asked for: a program starts in a fraction of the time all would take.
 _PROGRAMS = {
@@ -45,6 +46,12 @@ class _Programs(click.Group):
             return super().invoke(ctx)
         except ProgramError as error:
             fail(error)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the step must be told
+            traceback.print_exc()
+            words = str(error) or type(error).__name__
+            fail(InfrastructureFault(f"{ctx.command_path} broke down: {words.splitlines()[0]}"))
 
 
 @click.group(cls=_Programs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import subprocess
 import threading
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PACKAGE = {"deb": "hello", "rpm": "tree"}
-_INDEX = {"deb": f"dists/{CODENAME}/main/binary-amd64/Packages", "rpm": "repodata/repomd.xml"}
+_INDEX = {"deb": f"dists/{CODENAME}/main/binary-amd64/Packages.gz", "rpm": "repodata/repomd.xml"}
 # What the index holds once there is something to read.
-_FIRST = {"deb": "Package: hello\n", "rpm": "<repomd"}
+_FIRST = {"deb": b"Package: hello\n", "rpm": b"<repomd"}
 
 
 class ClientLoop:
@@ -71,7 +72,10 @@ class ClientLoop:
             answer = requests.get(f"{self.url}/{_INDEX[self.kind]}", timeout=10)
         except requests.RequestException:
             return False
-        return answer.ok and _FIRST[self.kind] in answer.text
+        if not answer.ok:
+            return False
+        text = gzip.decompress(answer.content) if self.kind == "deb" else answer.content
+        return _FIRST[self.kind] in text
 
     def _apt(self) -> list[list[str]]:
         (self.folder / "lists" / "partial").mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -87,8 +88,8 @@ def test_the_deb_repository_is_signed_and_holds_the_new_versions(
     key = chain.layout.keys / "deb.asc"
     subprocess.run(["gpg", "--dearmor", "--output", keyring, key], check=True)
     subprocess.run(["gpgv", "--keyring", keyring, inrelease], check=True)
-    listed = requests.get(f"{base}/main/binary-amd64/Packages", timeout=30)
-    text = listed.text if listed.ok else ""
+    listed = requests.get(f"{base}/main/binary-amd64/Packages.gz", timeout=30)
+    text = gzip.decompress(listed.content).decode()
     versions = {p["Package"]: p["Version"] for p in Packages.iter_paragraphs(text.splitlines())}
     assert versions["hello"] == "2.10-3.1"
     assert versions["ncompress"] == "4.2.4.6-6.1"

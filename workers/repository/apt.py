@@ -2,222 +2,237 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import lzma
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, ClassVar
 
-from debian.deb822 import Deb822, Dsc, Packages, Release, Sources
-from debian.debfile import DebFile
+from debian.arfile import ArError
+from debian.deb822 import Dsc, Packages, Sources
+from debian.debfile import DebError, DebFile
 from debian.debian_support import version_compare
 
 from workers.names import file_name, package_name, version
-from workers.outcome import BadRequest, InfrastructureFault
+from workers.outcome import BadRequest
 from workers.repository import files
-from workers.repository.package import Published, newest, refuse_steps_back
+from workers.repository.formats import PLAIN_INDEXES
+from workers.repository.package import Published
+from workers.repository.table import PLAIN, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
+
+    from workers.repository.joined import Encoding
+    from workers.repository.table import Layout, Table
 
 COMPONENT = "main"
 ARCHITECTURE = "amd64"
-_BINARY = f"{COMPONENT}/binary-{ARCHITECTURE}/Packages"
-_SOURCE = f"{COMPONENT}/source/Sources"
+BINARY = "binary"
+SOURCE = "source"
+_PATHS = {
+    "Packages": f"{COMPONENT}/binary-{ARCHITECTURE}/Packages",
+    "Contents": f"{COMPONENT}/Contents-{ARCHITECTURE}",
+    "Sources": f"{COMPONENT}/source/Sources",
+}
 _FIRST_LETTERS = 4  # Debian's pools file libfoo under libf
+_WANTED = re.compile(r"^(Package|Version|Architecture|Filename|SHA256|Directory): (.*)$", re.M)
+_SOURCE_FILES = re.compile(r"^Checksums-Sha256:[^\n]*\n((?: .*\n)+)", re.M)
+_CONTENTS_COLUMN = 55
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A package with its paragraph of the index."""
+class BinaryLayout:
+    """``Packages`` and ``Contents``."""
 
-    package: Published
-    text: str
+    columns: ClassVar[dict[str, tuple[Encoding, ...]]] = {
+        "Packages": ("gz", "xz"),
+        "Contents": ("gz",),
+    }
 
-
-@dataclass(frozen=True)
-class AptRepository:
-    """An APT repository below ``root``, with one distribution named after the OS release."""
-
-    root: Path
-    codename: str
-
-    @property
-    def distribution(self) -> Path:
-        """Folder of the distribution's indexes."""
-        return self.root / "dists" / self.codename
-
-    @property
-    def commit_point(self) -> Path:
-        """The file whose renaming publishes."""
-        return self.distribution / "InRelease"
-
-    def published(self) -> dict[str, list[Entry]]:
-        """Entries of the published indexes, by index path; empty before the first publish."""
-        if not self.commit_point.exists():
-            return {_BINARY: [], _SOURCE: []}
-        release = Release(self.commit_point.read_bytes())
-        hashes = {line["name"]: line["sha256"] for line in release["SHA256"]}
-        return {index: self._read(index, hashes.get(index)) for index in (_BINARY, _SOURCE)}
-
-    def check(self, folder: Path) -> dict[str, list[Entry]]:
-        """The entries of a folder's packages, by index path.
-
-        Raises ChangeFault for a version that goes down or changes its bytes.
-        """
-        before = self.published()
-        new = {
-            _BINARY: [_binary(path) for path in sorted(folder.glob("*.deb"))],
-            _SOURCE: [_source(path) for path in sorted(folder.glob("*.dsc"))],
-        }
-        if not new[_BINARY]:
-            raise BadRequest(f"{folder} holds no DEB package")
-        for index, entries in new.items():
-            refuse_steps_back(
-                (entry.package for entry in before[index]),
-                (entry.package for entry in entries),
-                version_compare,
+    def rows(self, texts: Mapping[str, str]) -> list[Row]:
+        """Read a part back; a name's contents belong to its first, newest row."""
+        contents: dict[str, list[str]] = {}
+        for line in texts["Contents"].splitlines(keepends=True):
+            name = line.rstrip("\n").rpartition("/")[2]
+            contents.setdefault(name, []).append(line)
+        rows = []
+        for text in _paragraphs(texts["Packages"]):
+            found = dict(_WANTED.findall(text))
+            package = Published(
+                name=found["Package"],
+                version=found["Version"],
+                architecture=found["Architecture"],
+                file=found["Filename"],
+                sha256=found["SHA256"],
             )
-        return new
+            own = "".join(contents.pop(package.name, ()))
+            rows.append(Row(package, (package.file,), {"Packages": text, "Contents": own}))
+        return rows
 
-    def put(self, folder: Path, keep: int) -> tuple[dict[str, list[Entry]], list[Entry]]:
-        """Put a folder's packages into the pool; answer the next indexes and what is new.
+    def head(self, column: str, rows: int) -> str:
+        """Nothing."""
+        del column, rows
+        return ""
 
-        Raises as :meth:`check` does.
-        """
-        before, new = self.published(), self.check(folder)
-        after = {}
-        for index, entries in new.items():
-            texts = {entry.package: entry for entry in (*before[index], *entries)}
-            kept = newest((entry.package for entry in texts.values()), version_compare, keep)
-            after[index] = [texts[package] for package in kept]
-        for entry in new[_BINARY]:
-            file = self.root / entry.package.file
-            files.place(folder / file.name, file)
-        for entry in new[_SOURCE]:
-            dsc = self.root / entry.package.file
-            for name in _source_files(folder / dsc.name):
-                files.place(folder / name, dsc.parent / name)
-        known = {entry.package for entries in before.values() for entry in entries}
-        everything = [entry for entries in new.values() for entry in entries]
-        return after, [entry for entry in everything if entry.package not in known]
-
-    def write_indexes(self, indexes: dict[str, list[Entry]], origin: str) -> bytes:
-        """Write the indexes where only a Release can lead to them; answer the Release's text."""
-        listed = []
-        for index, entries in indexes.items():
-            text = "\n".join(entry.text for entry in entries).encode()
-            variants = {
-                index: text,
-                f"{index}.gz": gzip.compress(text, 9, mtime=0),
-                f"{index}.xz": lzma.compress(text),
-            }
-            for name, content in variants.items():
-                digest = hashlib.sha256(content).hexdigest()
-                path = self.distribution / name
-                files.write(path.parent / "by-hash" / "SHA256" / digest, content)
-                listed.append(f" {digest} {len(content)} {name}")
-        return _release(origin, self.codename, listed)
-
-    def show_indexes(self, release: bytes) -> None:
-        """Give the indexes their plain names, for clients that do not ask by hash."""
-        for line in Release(release)["SHA256"]:
-            path = self.distribution / line["name"]
-            files.link(path.parent / "by-hash" / "SHA256" / line["sha256"], path)
-
-    def in_use(self) -> set[Path]:
-        """Every file the published generation refers to."""
-        used = {self.commit_point}
-        for line in Release(self.commit_point.read_bytes())["SHA256"]:
-            path = self.distribution / line["name"]
-            used |= {path, path.parent / "by-hash" / "SHA256" / line["sha256"]}
-        for entries in self.published().values():
-            for entry in entries:
-                used.add(self.root / entry.package.file)
-                if entry.package.architecture == "source":
-                    dsc = self.root / entry.package.file
-                    used |= {dsc.parent / name for name in _source_files(dsc)}
-        return used
-
-    def _read(self, index: str, digest: str | None) -> list[Entry]:
-        path = self.distribution / index
-        by_hash = path.parent / "by-hash" / "SHA256" / str(digest)
-        try:
-            content = by_hash.read_bytes()
-        except OSError as error:
-            raise InfrastructureFault(f"{by_hash} is missing: restore the repository") from error
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise InfrastructureFault(f"{by_hash} is damaged: restore the repository")
-        paragraphs = content.decode().split("\n\n")
-        return [_entry(text.strip("\n") + "\n") for text in paragraphs if text.strip()]
+    def tail(self, column: str) -> str:
+        """Nothing."""
+        del column
+        return ""
 
 
-def _release(origin: str, codename: str, listed: Iterable[str]) -> bytes:
-    now = format_datetime(datetime.now(UTC), usegmt=True)
-    lines = [
-        f"Origin: {origin}",
-        f"Label: {origin}",
-        f"Suite: {codename}",
-        f"Codename: {codename}",
-        f"Date: {now.replace('GMT', 'UTC')}",
-        "Acquire-By-Hash: yes",
-        f"Architectures: {ARCHITECTURE}",
-        f"Components: {COMPONENT}",
-        "SHA256:",
-        *listed,
-    ]
-    return ("\n".join(lines) + "\n").encode()
+class SourceLayout(BinaryLayout):
+    """``Sources``."""
+
+    columns: ClassVar[dict[str, tuple[Encoding, ...]]] = {"Sources": ("gz", "xz")}
+
+    def rows(self, texts: Mapping[str, str]) -> list[Row]:
+        """Read a part back."""
+        return [_source_row(text) for text in _paragraphs(texts["Sources"])]
 
 
-def _entry(text: str) -> Entry:
-    """Read an index paragraph back."""
-    fields = Deb822(text)
-    if "Directory" in fields:
-        source = Sources(text)
-        (dsc,) = [f for f in source["Checksums-Sha256"] if f["name"].endswith(".dsc")]
-        return Entry(
-            Published(
-                name=fields["Package"],
-                version=fields["Version"],
-                architecture="source",
-                file=f"{fields['Directory']}/{dsc['name']}",
-                sha256=dsc["sha256"],
-                identity=dsc["sha256"],
-            ),
-            text,
-        )
-    return Entry(
-        Published(
-            name=fields["Package"],
-            version=fields["Version"],
-            architecture=fields["Architecture"],
-            file=fields["Filename"],
-            sha256=fields["SHA256"],
-            identity=fields["SHA256"],
-        ),
-        text,
+@dataclass(frozen=True)
+class AptFormat:
+    """APT repositories with one distribution, named after the OS release."""
+
+    codename: str
+    origin: str
+    valid_days: int | None = None
+    """After so many days without a new generation clients refuse the repository."""
+
+    layouts: Mapping[str, Layout] = field(
+        default_factory=lambda: {BINARY: BinaryLayout(), SOURCE: SourceLayout()}
     )
+    signed_text: str | None = "Release"
+
+    @property
+    def commit_point(self) -> str:
+        """The signed Release."""
+        return f"dists/{self.codename}/InRelease"
+
+    def read(self, folder: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
+        """Rows for a folder's DEB packages and source packages."""
+        binary = [_binary(path) for path in sorted(folder.glob("*.deb"))]
+        if not binary:
+            raise BadRequest(f"{folder} holds no DEB package")
+        return {BINARY: binary, SOURCE: [_source(path) for path in sorted(folder.glob("*.dsc"))]}
+
+    def compare(self, one: str, other: str) -> int:
+        """Order of two versions, as dpkg orders them (deb-version(7))."""
+        return int(version_compare(one, other))
+
+    def is_the_same(self, published: Path, sha256: str, proposed: Path) -> bool:
+        """Whether the bytes are the same."""
+        del published
+        return files.sha256(proposed) == sha256
+
+    def merge(self, kept: list[Row]) -> list[Row]:
+        """Contents are told of the newest version only."""
+        first, *older = kept
+        if "Contents" not in first.texts:
+            return kept
+        return [first, *(replace(r, texts={**r.texts, "Contents": ""}) for r in older)]
+
+    def index_path(self, table: str, column: str, encoding: Encoding, sha256: str) -> str:
+        """By hash, where an older Release still finds it."""
+        del table
+        if encoding == PLAIN:
+            return f"{PLAIN_INDEXES}/{sha256}"
+        folder = PurePosixPath(_PATHS[column]).parent
+        return f"dists/{self.codename}/{folder}/by-hash/SHA256/{sha256}"
+
+    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
+        """For clients that do not ask by hash."""
+        return dict(self._named(tables, f"dists/{self.codename}"))
+
+    def commit_text(self, tables: Mapping[str, Table], stamp: str, now: datetime) -> bytes:
+        """The Release (Debian's repository format); the stamp makes it unlike any other."""
+        lines = [
+            f"Origin: {self.origin}",
+            f"Label: {self.origin}",
+            f"Suite: {self.codename}",
+            f"Codename: {self.codename}",
+            f"Date: {_date(now)}",
+            f"X-Lockgate-Generation: {stamp}",
+        ]
+        if self.valid_days is not None:
+            lines.append(f"Valid-Until: {_date(now + timedelta(days=self.valid_days))}")
+        lines += [
+            "Acquire-By-Hash: yes",
+            f"Architectures: {ARCHITECTURE}",
+            f"Components: {COMPONENT}",
+            "SHA256:",
+        ]
+        for table in tables.values():
+            for column, stored in table.files.items():
+                # The plain one as well, or apt reads no package and says nothing of it.
+                for encoding, file in stored.items():
+                    name = f"{_PATHS[column]}{f'.{encoding}' if encoding else ''}"
+                    lines.append(f" {file.sha256} {file.size} {name}")
+        return ("\n".join(lines) + "\n").encode()
+
+    def snapshot(self, stamp: str, tables: Mapping[str, Table]) -> dict[str, str]:
+        """A distribution ``CODENAME/snapshots/STAMP`` with the generation's own indexes."""
+        top = f"dists/{self.codename}/snapshots/{stamp}"
+        names = {f"{top}/InRelease": self.commit_point}
+        for name, path in self._named(tables, top):
+            folder = PurePosixPath(name).parent
+            names[f"{folder}/by-hash/SHA256/{PurePosixPath(path).name}"] = path
+        return names
+
+    def snapshot_links(self, stamp: str) -> dict[str, str]:
+        """None: the pool is found from the root."""
+        del stamp
+        return {}
+
+    def _named(self, tables: Mapping[str, Table], top: str) -> Iterator[tuple[str, str]]:
+        for name, table in tables.items():
+            for column, stored in table.files.items():
+                for encoding, file in stored.items():
+                    if encoding != PLAIN:
+                        path = self.index_path(name, column, encoding, file.sha256)
+                        yield f"{top}/{_PATHS[column]}.{encoding}", path
 
 
-def _binary(path: Path) -> Entry:
+def _date(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(UTC), usegmt=True).replace("GMT", "UTC")
+
+
+def _paragraphs(text: str) -> list[str]:
+    return [f"{paragraph}\n\n" for paragraph in text.split("\n\n") if paragraph]
+
+
+def _binary(path: Path) -> tuple[Row, dict[str, Path]]:
     """The index paragraph of a DEB (deb-control(5), plus where it is and its hash)."""
-    with DebFile(str(path)) as deb:
-        fields = Packages(deb.debcontrol())
+    try:
+        with DebFile(str(path)) as deb:
+            fields = Packages(deb.debcontrol())
+            members = deb.data.tgz().getmembers()
+    except (ArError, DebError, OSError, EOFError, ValueError, KeyError) as error:
+        raise BadRequest(f"{path.name} is no DEB package: {error}") from error
     name, source = package_name(fields["Package"]), _source_name(fields)
     version(fields["Version"])
-    digest = files.sha256(path)
-    fields["Filename"] = f"pool/{COMPONENT}/{_letter(source)}/{source}/{file_name(path.name)}"
-    fields["Size"] = str(path.stat().st_size)
-    fields["SHA256"] = digest
     if fields["Architecture"] not in (ARCHITECTURE, "all"):
         raise BadRequest(f"{name} is of architecture {fields['Architecture']}, not {ARCHITECTURE}")
-    return _entry(fields.dump())
+    file = f"pool/{COMPONENT}/{_letter(source)}/{source}/{file_name(path.name)}"
+    digest = files.sha256(path)
+    fields["Filename"] = file
+    fields["Size"] = str(path.stat().st_size)
+    fields["SHA256"] = digest
+    where = f"{fields.get('Section', 'unknown')}/{name}"
+    contents = "".join(
+        f"{listed:<{_CONTENTS_COLUMN}} {where}\n"
+        for member in members
+        if not member.isdir() and (listed := member.name.removeprefix("./")).isprintable()
+    )
+    package = Published(name, fields["Version"], fields["Architecture"], file, digest)
+    texts = {"Packages": fields.dump().rstrip("\n") + "\n\n", "Contents": contents}
+    return Row(package, (file,), texts), {file: path}
 
 
-def _source(path: Path) -> Entry:
+def _source(path: Path) -> tuple[Row, dict[str, Path]]:
     """The index paragraph of a source package, from its dsc(5)."""
     dsc = Dsc(path.read_bytes())
     name = package_name(dsc["Source"])
@@ -234,13 +249,19 @@ def _source(path: Path) -> Entry:
         if weak in fields:
             del fields[weak]
     fields.order_first("Package")
-    return _entry(fields.dump())
+    row = _source_row(fields.dump().rstrip("\n") + "\n\n")
+    return row, {file: path.parent / PurePosixPath(file).name for file in row.files}
 
 
-def _source_files(dsc: Path) -> list[str]:
-    """All files of a source package, the dsc itself included."""
-    listed = Dsc(dsc.read_bytes())["Checksums-Sha256"]
-    return [dsc.name, *(file_name(line["name"]) for line in listed)]
+def _source_row(text: str) -> Row:
+    found = dict(_WANTED.findall(text))
+    listed = _SOURCE_FILES.search(text)
+    lines = [line.split() for line in listed[1].splitlines()] if listed else []
+    hashes = {file_name(name): digest for digest, _, name in lines}
+    (dsc,) = [name for name in hashes if name.endswith(".dsc")]
+    folder = found["Directory"]
+    package = Published(found["Package"], found["Version"], SOURCE, f"{folder}/{dsc}", hashes[dsc])
+    return Row(package, tuple(f"{folder}/{name}" for name in hashes), {"Sources": text})
 
 
 def _source_name(fields: Packages) -> str:

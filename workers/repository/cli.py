@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
 from workers.names import identifier
 from workers.outcome import succeed
+from workers.repository.apt import AptFormat
 from workers.repository.release import ReleaseRepository
+from workers.repository.rpm import RpmFormat
 from workers.repository.test import publish_test_repository
 
 if TYPE_CHECKING:
-    from workers.repository.release import Format
+    from collections.abc import Callable
+
+    from workers.repository.formats import Format
 
 _format = click.option(
     "--format", "package_format", type=click.Choice(["deb", "rpm"]), required=True
@@ -23,6 +27,21 @@ _packages = click.option("--packages", type=click.Path(path_type=Path), required
 _codename = click.option(
     "--codename", required=True, help="Of the OS release; names the APT distribution."
 )
+
+_origin = click.option("--origin", help="APT: what clients know the repository by.")
+
+
+def _metadata(command: Callable[..., Any]) -> Callable[..., Any]:
+    command = click.option("--valid-days", type=click.IntRange(1), help="APT: Valid-Until.")(
+        command
+    )
+    return click.option(
+        "--compression",
+        type=click.Choice(["gz", "zst"]),
+        default="gz",
+        show_default=True,
+        help="RPM: of the metadata; old clients know gz only.",
+    )(command)
 
 
 @click.group()
@@ -63,9 +82,42 @@ def accepts(package_format: str, root: Path, packages: Path, codename: str) -> N
 @_repository
 @_packages
 @_codename
-def stage(package_format: str, root: Path, packages: Path, codename: str) -> None:
+@_origin
+@_metadata
+@click.option("--keep", type=click.IntRange(1), default=2, show_default=True, help="Versions.")
+def stage(
+    package_format: str,
+    root: Path,
+    packages: Path,
+    codename: str,
+    keep: int,
+    **options: Any,
+) -> None:
     """Prepare the next generation of a release repository, invisible to clients."""
-    succeed(_release(package_format, root, codename).stage(packages))
+    succeed(_release(package_format, root, codename, **options).stage(packages, keep))
+
+
+@repository.command()
+@_format
+@_repository
+@_codename
+@_origin
+@_metadata
+def refresh(package_format: str, root: Path, codename: str, **options: Any) -> None:
+    """Prepare a generation that differs from the last in nothing but its date."""
+    succeed(_release(package_format, root, codename, **options).stage(None, keep=1))
+
+
+@repository.command()
+@_format
+@_repository
+@_codename
+@_origin
+@_metadata
+@click.option("--to", "stamp", required=True, help="The generation to go back to.")
+def rollback(package_format: str, root: Path, codename: str, stamp: str, **options: Any) -> None:
+    """Prepare a generation that lists what an older one listed."""
+    succeed(_release(package_format, root, codename, **options).stage_rollback(stamp))
 
 
 @repository.command()
@@ -74,7 +126,15 @@ def stage(package_format: str, root: Path, packages: Path, codename: str) -> Non
 @_codename
 @click.option("--stage", "name", required=True)
 @click.option("--inrelease", type=click.Path(path_type=Path), help="APT: the signed Release.")
-@click.option("--retention", type=float, required=True, help="Seconds replaced files stay.")
+@click.option("--retention", type=float, required=True, help="Seconds a replaced one stays.")
+@click.option(
+    "--generations",
+    "number",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many stay, however old.",
+)
 def commit(
     package_format: str,
     root: Path,
@@ -82,10 +142,32 @@ def commit(
     name: str,
     inrelease: Path | None,
     retention: float,
+    number: int,
 ) -> None:
     """Make a staged generation the published one."""
-    succeed(_release(package_format, root, codename).commit(name, inrelease, retention))
+    release = _release(package_format, root, codename)
+    succeed(release.commit(name, inrelease, generations=number, seconds=retention))
 
 
-def _release(package_format: str, root: Path, codename: str) -> ReleaseRepository:
-    return ReleaseRepository(root, cast("Format", package_format), identifier(codename))
+@repository.command()
+@_format
+@_repository
+@_codename
+def generations(package_format: str, root: Path, codename: str) -> None:
+    """List the generations that can be gone back to, the published one first."""
+    succeed({"generations": _release(package_format, root, codename).generations()})
+
+
+def _release(
+    package_format: str,
+    root: Path,
+    codename: str,
+    *,
+    origin: str | None = None,
+    valid_days: int | None = None,
+    compression: str = "gz",
+) -> ReleaseRepository:
+    if package_format == "rpm":
+        return ReleaseRepository(root, RpmFormat(cast("Literal['gz', 'zst']", compression)))
+    name = identifier(codename)
+    return ReleaseRepository(root, AptFormat(name, origin or f"Lockgate {name}", valid_days))

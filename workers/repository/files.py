@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from workers.outcome import ChangeFault, InfrastructureFault
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 _LOCK_SECONDS = 300
 _PARTIAL = ".partial-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def sha256(path: Path) -> str:
@@ -26,22 +29,34 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, make it durable, and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.chmod(0o644)
-    partial.replace(path)
+def sha256_of(content: bytes) -> str:
+    """The same of what is in memory."""
+    return hashlib.sha256(content).hexdigest()
 
 
-def place(source: Path, path: Path) -> None:
+def write(path: Path, content: bytes, *, scratch: Path | None = None, after: float = 0) -> None:
+    """Write a file under a temporary name, make it durable, and rename it into place.
+
+    The temporary name is in the folder ``scratch`` of the same file system, or beside the file.
+    Its time of modification is later than ``after``, by a whole second at least. Raises
+    :class:`InfrastructureFault` when the disk is full; nothing is left of the file then.
+    """
+    with _appearing(path, scratch) as partial:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(0o644)
+        if partial.stat().st_mtime < after + 1:
+            os.utime(partial, (after + 1, after + 1))
+        partial.replace(path)
+
+
+def place(source: Path, path: Path, *, scratch: Path | None = None) -> None:
     """Copy a file to where it is served, unless it is there already.
 
-    Raises :class:`ChangeFault` when other bytes are there: what was published never changes.
+    Raises :class:`ChangeFault` when other bytes are there: what was published never changes; and
+    :class:`InfrastructureFault` when the disk is full.
     """
     if path.exists():
         if sha256(path) != sha256(source):
@@ -50,14 +65,21 @@ def place(source: Path, path: Path) -> None:
                 "(the upstream version, when it is an upstream archive)"
             )
         return
-    write(path, source.read_bytes())
+    with _appearing(path, scratch) as partial:
+        shutil.copyfile(source, partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.chmod(0o644)
+        partial.replace(path)
 
 
-def link(source: Path, path: Path) -> None:
+def link(source: Path, path: Path, *, scratch: Path | None = None) -> None:
     """Make a path another name of a file, replacing what the path named before."""
-    partial = _partial(path)
-    partial.hardlink_to(source)
-    partial.replace(path)
+    with _appearing(path, scratch) as partial:
+        partial.hardlink_to(source)
+        partial.replace(path)
+        # Two names of one file renamed onto each other stay two names (rename(2)).
+        partial.unlink(missing_ok=True)
 
 
 def settle(folder: Path) -> None:
@@ -69,19 +91,16 @@ def settle(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_older(folder: Path, keep: set[Path], seconds: float) -> None:
-    """Remove files last placed or used longer ago than that, and left-overs of crashes."""
-    limit = time.time() - seconds
-    for path in folder.rglob("*"):
-        if path.is_file() and path not in keep and path.stat().st_mtime < limit:
-            path.unlink()
-
-
-def touch(paths: set[Path]) -> None:
-    """Start the time from which files that leave a generation are kept."""
-    for path in paths:
-        if path.exists():
-            os.utime(path)
+def remove(path: Path, root: Path) -> None:
+    """Remove a file, and folders above it that are empty now, up to a root."""
+    path.unlink(missing_ok=True)
+    for folder in path.parents:
+        if folder == root:
+            return
+        try:
+            folder.rmdir()
+        except OSError:  # not empty
+            return
 
 
 @contextmanager
@@ -103,5 +122,30 @@ def lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _partial(path: Path) -> Path:
-    return path.with_name(f"{_PARTIAL}{secrets.token_hex(6)}-{path.name[:100]}")
+@contextmanager
+def full_disk_told(what: Path) -> Iterator[None]:
+    """Turn the errors of a full disk into an :class:`InfrastructureFault`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise InfrastructureFault(
+                f"the disk of {what} is full: make room, then the same works again"
+            ) from error
+        raise
+
+
+@contextmanager
+def _appearing(path: Path, scratch: Path | None) -> Iterator[Path]:
+    """A temporary name for a path; nothing is left there in the end."""
+    folder = scratch or path.parent
+    partial = folder / f"{_PARTIAL}{secrets.token_hex(6)}-{path.name[:100]}"
+    with full_disk_told(path.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise

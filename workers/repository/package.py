@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cmp_to_key
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from workers.outcome import ChangeFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class Published:
-    """One package file."""
+    """One package file; for a DEB source package its dsc."""
 
     name: str
     version: str
     architecture: str
     file: str  # path from the repository's root
     sha256: str
-    identity: str  # what must not change under one version: for RPM signing keeps it
 
     @property
     def key(self) -> tuple[str, str]:
@@ -40,40 +41,46 @@ class Published:
 
 
 def refuse_steps_back(
-    published: Iterable[Published],
-    new: Iterable[Published],
+    present: Iterable[Published],
+    package: Published,
     compare: Callable[[str, str], int],
+    is_the_same: Callable[[Published, Published], bool],
 ) -> None:
-    """Check that each new package is higher than all there is, or the very same.
+    """Check that a package is higher than all there is, or the very same.
 
     Raises :class:`ChangeFault` naming both versions, or both hashes of one version.
     """
-    present = list(published)
-    for package in new:
-        for other in present:
-            if other.key != package.key:
-                continue
-            order = compare(package.version, other.version)
-            if order < 0:
-                raise ChangeFault(
-                    f"{package.name} {package.version} is lower than {other.version}, which is "
-                    "published; raise the version"
-                )
-            if order == 0 and other.identity != package.identity:
-                raise ChangeFault(
-                    f"{package.name} {package.version} is already published with other content "
-                    "(a published version never changes); raise the version",
-                    f"published: {other.identity}\nproposed:  {package.identity}",
-                )
+    for other in present:
+        if other.key != package.key:
+            continue
+        order = compare(package.version, other.version)
+        if order < 0:
+            raise ChangeFault(
+                f"{package.name} {package.version} is lower than {other.version}, which is "
+                "published; raise the version"
+            )
+        if order == 0 and not is_the_same(other, package):
+            raise ChangeFault(
+                f"{package.name} {package.version} is already published with other content "
+                "(a published version never changes); raise the version",
+                f"published: {other.sha256}\nproposed:  {package.sha256}",
+            )
 
 
 def newest(
-    packages: Iterable[Published], compare: Callable[[str, str], int], keep: int
-) -> list[Published]:
-    """The newest ``keep`` versions of each name and architecture, in a fixed order."""
-    groups: dict[tuple[str, str], dict[str, Published]] = {}
-    for package in packages:
-        groups.setdefault(package.key, {})[package.version] = package
+    items: Iterable[T],
+    package_of: Callable[[T], Published],
+    compare: Callable[[str, str], int],
+    keep: int,
+) -> list[T]:
+    """The newest ``keep`` versions of each name and architecture, newest first.
+
+    Of several items of one version the last one counts.
+    """
+    groups: dict[tuple[str, str], dict[str, T]] = {}
+    for item in items:
+        package = package_of(item)
+        groups.setdefault(package.key, {})[package.version] = item
     found = []
     for key in sorted(groups):
         versions = sorted(groups[key], key=cmp_to_key(compare), reverse=True)

@@ -1,31 +1,67 @@
-"""The release repository of a branch: staged, signed elsewhere, committed."""
+"""The release repository of a branch: staged, signed elsewhere, committed, rolled back.
+
+Everything a generation needs is written first, under names that only it leads to; one rename of
+the commit point publishes it. A generation is never changed, and kept for a time: slow clients go
+on reading it, operators go back to it.
+"""
 
 from __future__ import annotations
 
-import json
+import re
 import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 from workers.names import identifier
 from workers.outcome import BadRequest, InfrastructureFault
 from workers.repository import files
-from workers.repository.apt import AptRepository
-from workers.repository.rpm import RpmRepository
+from workers.repository.generations import (
+    Generation,
+    Generations,
+    Line,
+    moment,
+    new_stamp,
+    split,
+    summary,
+    summary_text,
+    unneeded,
+)
+from workers.repository.package import Published, newest, refuse_steps_back
+from workers.repository.table import Edition, Row, Table
 
 if TYPE_CHECKING:
-    from workers.repository.package import Published
+    from collections.abc import Iterator
 
-Format = Literal["deb", "rpm"]
+    from workers.repository.formats import RepositoryFormat
+    from workers.repository.joined import Encoding
 
 KEY = "key.asc"  # public key of the repository, put there by the operator
-_STAMP = "%Y%m%dT%H%M%S.%fZ"
-_KEEP_VERSIONS = 2  # of one package in the index
+_SIGNED = re.compile(
+    rb"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-z]+: [^\n]*\n)+\n(?:(?!-----)[^\n]*\n)*"
+    rb"-----BEGIN PGP SIGNATURE-----\n(?:(?!-----)[^\n]*\n)*-----END PGP SIGNATURE-----\n?"
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A staged generation: all of it but the commit."""
+
+    generation: Generation
+    line: Line
+    """Its place in the log; the commit point's digest is not known yet."""
+    placed: list[str]
+    """Paths that were written for it and did not exist before."""
+
+
+_PLAN = TypeAdapter(Plan)
 
 
 @dataclass(frozen=True)
@@ -33,117 +69,310 @@ class ReleaseRepository:
     """One repository below ``root``; all writing is done while its lock is held."""
 
     root: Path
-    package_format: Format
-    codename: str = ""
+    format: RepositoryFormat
 
     def accepts(self, packages: Path) -> list[Published]:
-        """The packages of a folder, if they could be published now; raises as staging would."""
-        if self.package_format == "deb":
-            entries = self._apt().check(packages)
-            return [entry.package for listed in entries.values() for entry in listed]
-        return list(RpmRepository(self.root).check(packages))
+        """The packages of a folder, if they could be published now.
 
-    def stage(self, packages: Path) -> dict[str, Any]:
-        """Prepare the next generation: everything is in place but the commit point.
-
-        The answer's ``to_sign`` is the APT Release text to be signed, None for RPM.
+        Raises ChangeFault for a version that goes down or changes its bytes.
         """
-        with self._locked():
-            name = f"{datetime.now(UTC).strftime(_STAMP).lower()}-{secrets.token_hex(3)}"
-            if self.package_format == "deb":
-                apt = self._apt()
-                indexes, new = apt.put(packages, _KEEP_VERSIONS)
-                text = apt.write_indexes(indexes, origin=f"Lockgate {self.codename}")
-                added = [entry.package for entry in new]
-                file = "Release"
-            else:
-                rpm = RpmRepository(self.root)
-                listed, added = rpm.put(packages, _KEEP_VERSIONS)
-                text = rpm.write_metadata(listed)
-                file = "repomd.xml"
-            stage = self._stages / name
-            files.write(stage / "release" / file, text)
-            plan = {"base": self._base(), "added": [package.words() for package in added]}
-            files.write(stage / "plan.json", json.dumps(plan).encode())
-        to_sign = stage / "release" / file if self.package_format == "deb" else None
-        return {
-            "stage": name,
-            "to_sign": None if to_sign is None else str(to_sign),
-            "added": plan["added"],
-        }
+        generation = self._generations.read(self._commit())
+        accepted = []
+        for name, rows in self.format.read(packages).items():
+            edition = self._edition(name, generation.tables.get(name, Table()), {})
+            for row, sources in rows:
+                self._check(edition, row, sources)
+                accepted.append(row.package)
+        return accepted
 
-    def commit(self, name: str, inrelease: Path | None, retention: float) -> dict[str, Any]:
-        """Make a staged generation the published one; files it no longer needs stay for a time.
+    def stage(self, packages: Path | None, keep: int) -> dict[str, Any]:
+        """Prepare the next generation with a folder's packages; without any, a fresh date for all.
 
-        Raises BadRequest for a signature that is not of the repository's key over the staged text
-        and InfrastructureFault when another generation was committed since it was staged.
+        Of each package the newest ``keep`` versions stay listed. The answer's ``to_sign`` is the
+        text to be signed, None if it needs no signature. Raises as :meth:`accepts` does.
+        """
+        with self._locked(), files.full_disk_told(self.root):
+            base = self._prepare()
+            if packages is None:
+                return self._write_stage(base, "refresh", dict(base.tables), {}, {})
+            known: dict[str, bytes] = {}
+            editions: dict[str, Edition] = {}
+            sources: dict[str, Path] = {}
+            for name, rows in self.format.read(packages).items():
+                edition = self._edition(name, base.tables.get(name, Table()), known)
+                editions[name] = edition
+                for row, own in rows:
+                    if self._check(edition, row, own):
+                        self._enter(edition, row, keep)
+                        sources |= own
+            tables = dict(base.tables)
+            for name, edition in editions.items():
+                tables[name], made = edition.finish()
+                known |= made
+            return self._write_stage(base, "publish", tables, known, sources)
+
+    def stage_rollback(self, stamp: str) -> dict[str, Any]:
+        """Prepare a generation that lists what an older one listed; answers as :meth:`stage`.
+
+        Raises BadRequest for a generation that is not kept.
+        """
+        with self._locked(), files.full_disk_told(self.root):
+            base = self._prepare()
+            for line in self._generations.committed(self._commit()):
+                if line.stamp == stamp:
+                    tables = self._generations.read(line.commit).tables
+                    return self._write_stage(base, f"rollback to {stamp}", tables, {}, {})
+        kept = ", ".join(line.stamp for line in self._generations.committed(self._commit()))
+        raise BadRequest(f"generation {stamp!a} is not kept; there are {kept or 'none'}")
+
+    def commit(
+        self, name: str, inrelease: Path | None, *, generations: int, seconds: float
+    ) -> dict[str, Any]:
+        """Make a staged generation the published one.
+
+        The newest ``generations`` stay, and those replaced less than ``seconds`` ago. Raises
+        BadRequest for a signature that is not of the repository's key over the staged text and
+        InfrastructureFault when another generation was committed since it was staged.
         """
         stage = self._stages / identifier(name)
-        with self._locked():
-            if not stage.is_dir():
+        with self._locked(), files.full_disk_told(self.root):
+            plan = _plan(stage)
+            if plan is None:
                 raise BadRequest(f"there is no stage {name} in {self.root}")
-            plan = json.loads((stage / "plan.json").read_bytes())
-            if plan["base"] != self._base():
+            before = self._commit()
+            if plan.generation.base != before:
+                self._discard(stage)
                 raise InfrastructureFault("the repository was published meanwhile; stage again")
-            before = self._in_use()
-            generation = datetime.now(UTC).strftime(_STAMP)
-            if self.package_format == "deb":
-                content = self._verified(inrelease, stage / "release" / "Release")
-                self._apt().show_indexes((stage / "release" / "Release").read_bytes())
-            else:
-                content = (stage / "release" / "repomd.xml").read_bytes()
-            record = {"generation": generation, "added": plan["added"]}
-            records = self.root / "generations"
-            files.write(records / f"{generation}.json", json.dumps(record, indent=1).encode())
-            files.write(self._commit_point, content)
-            files.settle(self._commit_point.parent)
+            text = (stage / "release" / self._text_name).read_bytes()
+            content = text
+            if self.format.signed_text is not None:
+                content = self._verified(inrelease, text)
+                for path, stored in self.format.plain_names(plan.generation.tables).items():
+                    files.link(self.root / stored, self.root / path, scratch=self._scratch)
+            commit = files.sha256_of(content)
+            line = Line(**{**vars(plan.line), "commit": commit})
+            self._generations.write(plan.generation, line)
+            point = self.root / self.format.commit_point
+            last = point.stat().st_mtime if point.exists() else 0
+            # Clients ask whether it is newer than what they have, in whole seconds.
+            files.write(point, content, scratch=self._scratch, after=last)
+            files.settle(point.parent)
             shutil.rmtree(stage)
-            self._prune(before, retention)
-        return record
+            self._show(plan.generation)
+            self._expire(generations, seconds)
+        return summary(plan.generation)
+
+    def generations(self) -> list[dict[str, Any]]:
+        """All kept generations, the published one first."""
+        lines = self._generations.committed(self._commit())
+        return [summary(self._generations.read(line.commit)) for line in lines]
 
     @property
     def _stages(self) -> Path:
         return self.root / ".stage"
 
     @property
-    def _commit_point(self) -> Path:
-        if self.package_format == "deb":
-            return self._apt().commit_point
-        return RpmRepository(self.root).commit_point
+    def _scratch(self) -> Path:
+        return self.root / ".partial"
 
-    def _apt(self) -> AptRepository:
-        return AptRepository(self.root, self.codename)
+    @property
+    def _generations(self) -> Generations:
+        return Generations(self.root, self._scratch)
+
+    @property
+    def _text_name(self) -> str:
+        return self.format.signed_text or self.format.commit_point.rpartition("/")[2]
 
     def _locked(self) -> Any:
         return files.lock(self.root / ".lock")
 
-    def _base(self) -> str | None:
+    def _commit(self) -> str | None:
         """What the commit point is now."""
-        return files.sha256(self._commit_point) if self._commit_point.exists() else None
+        point = self.root / self.format.commit_point
+        return files.sha256(point) if point.exists() else None
 
-    def _in_use(self) -> set[Path]:
-        if not self._commit_point.exists():
-            return set()
-        return (
-            self._apt().in_use()
-            if self.package_format == "deb"
-            else RpmRepository(self.root).in_use()
+    def _prepare(self) -> Generation:
+        """Clear what a killed writer left, finish what it had committed; the present generation."""
+        if self._scratch.exists():
+            shutil.rmtree(self._scratch)
+        present = self._generations.read(self._commit())
+        if present.stamp and not self._summary_path(present.stamp).exists():
+            self._show(present)
+        return present
+
+    def _edition(self, name: str, table: Table, known: dict[str, bytes]) -> Edition:
+        """A table to be read; ``known`` holds index files by SHA-256, and gets those read."""
+        columns = {
+            stored.sha256: column
+            for column, of_column in table.files.items()
+            for stored in of_column.values()
+        }
+
+        def read(sha256: str, encoding: Encoding) -> bytes:
+            if sha256 in known:
+                return known[sha256]
+            path = self.root / self.format.index_path(name, columns[sha256], encoding, sha256)
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                raise InfrastructureFault(f"{path} is missing: restore the repository") from error
+            if files.sha256_of(content) != sha256:
+                raise InfrastructureFault(f"{path} is damaged: restore the repository")
+            known[sha256] = content
+            return content
+
+        return Edition(table, self.format.layouts[name], read)
+
+    def _check(self, edition: Edition, row: Row, sources: dict[str, Path]) -> bool:
+        """Refuse a step back; answer whether the package is new."""
+        present = [listed.package for listed in edition.rows_of(row.package.name)]
+        proposed = sources[row.package.file]
+
+        def is_the_same(published: Published, _proposed: Published) -> bool:
+            return self.format.is_the_same(self.root / published.file, published.sha256, proposed)
+
+        refuse_steps_back(present, row.package, self.format.compare, is_the_same)
+        # A version that is there already stays as it is: another signing has other bytes.
+        known = {(package.key, package.version) for package in present}
+        return (row.package.key, row.package.version) not in known
+
+    def _enter(self, edition: Edition, row: Row, keep: int) -> None:
+        name = row.package.name
+        rows = [*edition.rows_of(name), row]
+        kept = newest(rows, lambda each: each.package, self.format.compare, keep)
+        edition.put(name, self.format.merge(kept))
+
+    def _write_stage(
+        self,
+        base: Generation,
+        reason: str,
+        tables: dict[str, Table],
+        known: dict[str, bytes],
+        sources: dict[str, Path],
+    ) -> dict[str, Any]:
+        generation, line = self._next(base, reason, tables, known)
+        indexes = dict(self._indexes(tables))
+        placed = [path for path in (*indexes, *sources) if not (self.root / path).exists()]
+        plan = Plan(generation, line, placed)
+        name = f"{generation.stamp.lower()}-{secrets.token_hex(3)}"
+        stage = self._stages / name
+        # The plan comes first: it tells what to take away when this is never committed.
+        files.write(stage / "plan.json", _PLAN.dump_json(plan), scratch=self._scratch)
+        try:
+            for path, source in sources.items():
+                files.place(source, self.root / path, scratch=self._scratch)
+            for path, sha256 in indexes.items():
+                if path in placed:
+                    files.write(self.root / path, known[sha256], scratch=self._scratch)
+            stamp = generation.stamp
+            text = self.format.commit_text(tables, stamp, moment(stamp))
+            files.write(stage / "release" / self._text_name, text, scratch=self._scratch)
+        except BaseException:
+            self._discard(stage)
+            raise
+        to_sign = None
+        if self.format.signed_text is not None:
+            to_sign = str(stage / "release" / self._text_name)
+        return {"stage": name, "to_sign": to_sign, "added": generation.added}
+
+    def _next(
+        self,
+        base: Generation,
+        reason: str,
+        tables: dict[str, Table],
+        known: dict[str, bytes],
+    ) -> tuple[Generation, Line]:
+        added: list[Row] = []
+        removed: list[Row] = []
+        needed: set[str] = set()
+        gone: set[str] = set()
+        for name, table in tables.items():
+            old = self._edition(name, base.tables.get(name, Table()), known)
+            new = self._edition(name, table, known)
+            came, went = old.difference(new)
+            added += came
+            removed += went
+            for package in {row.package.name for row in (*came, *went)}:
+                before = {path for row in old.rows_of(package) for path in row.files}
+                after = {path for row in new.rows_of(package) for path in row.files}
+                needed |= after - before
+                gone |= before - after
+        stamp = new_stamp(base.stamp or None)
+        commit = self._commit()
+        generation = Generation(
+            stamp=stamp,
+            base=commit,
+            reason=reason,
+            tables=tables,
+            added=[row.package.words() for row in added],
+            removed=[row.package.words() for row in removed],
+        )
+        indexes = [path for path, _ in self._indexes(tables)]
+        return generation, Line(stamp, "", commit, indexes, sorted(needed), sorted(gone))
+
+    def _indexes(self, tables: dict[str, Table]) -> Iterator[tuple[str, str]]:
+        """Where each index file belongs, and its SHA-256."""
+        for name, table in tables.items():
+            for column, of_column in table.files.items():
+                for encoding, stored in of_column.items():
+                    path = self.format.index_path(name, column, encoding, stored.sha256)
+                    yield path, stored.sha256
+
+    def _discard(self, stage: Path) -> None:
+        """Take a stage away with what was placed for it and is of no use to anybody."""
+        plan = _plan(stage)
+        if plan is not None:
+            lines = self._generations.committed(self._commit())
+            others = [_plan(other) for other in self._stages.iterdir() if other != stage]
+            lines += [other.line for other in others if other is not None]
+            used = {path for line in lines for path in (*line.added, *line.indexes)}
+            for path in plan.placed:
+                if path not in used:
+                    files.remove(self.root / path, self.root)
+        shutil.rmtree(stage)
+
+    def _show(self, generation: Generation) -> None:
+        """Let the published generation be seen under its own name."""
+        for name, path in self.format.snapshot(generation.stamp, generation.tables).items():
+            files.link(self.root / path, self.root / name, scratch=self._scratch)
+        for name, target in self.format.snapshot_links(generation.stamp).items():
+            if not (self.root / name).is_symlink():
+                (self.root / name).symlink_to(target)
+        # Last: where it is missing, all of this is done again.
+        files.write(
+            self._summary_path(generation.stamp), summary_text(generation), scratch=self._scratch
         )
 
-    def _prune(self, before: set[Path], retention: float) -> None:
-        """Slow clients still read what the generation before refers to: keep it for a while."""
-        used = self._in_use()
-        files.touch(before - used)
-        for folder in ("pool", "dists", "Packages", "repodata"):
-            if (self.root / folder).is_dir():
-                files.remove_older(self.root / folder, used, retention)
-        if self._stages.is_dir():
-            for stage in self._stages.iterdir():
-                shutil.rmtree(stage)
+    def _summary_path(self, stamp: str) -> Path:
+        return self.root / "generations" / f"{stamp}.json"
 
-    def _verified(self, inrelease: Path | None, release: Path) -> bytes:
+    def _expire(self, generations: int, seconds: float) -> None:
+        lines = self._generations.committed(self._commit())
+        now = datetime.now(UTC)
+        kept, dropped = split(lines, generations=generations, seconds=seconds, now=now)
+        if dropped:
+            for path in unneeded(kept, dropped):
+                files.remove(self.root / path, self.root)
+            for line in dropped:
+                tables = self._generations.read(line.commit).tables
+                links = self.format.snapshot_links(line.stamp)
+                for name in (*self.format.snapshot(line.stamp, tables), *links):
+                    files.remove(self.root / name, self.root)
+                files.remove(self._summary_path(line.stamp), self.root)
+            self._generations.forget(kept)
+        for stage in self._stages.iterdir():
+            if time.time() - stage.stat().st_mtime >= seconds:
+                self._discard(stage)
+
+    def _verified(self, inrelease: Path | None, release: bytes) -> bytes:
         if inrelease is None:
             raise BadRequest("an APT repository is committed with --inrelease, the signed Release")
+        try:
+            content = inrelease.read_bytes()
+        except OSError as error:
+            raise BadRequest(f"{inrelease} cannot be read: {error}") from error
+        if _SIGNED.fullmatch(content) is None:
+            raise BadRequest(f"{inrelease} is not one signed text and nothing else")
         key = self.root / KEY
         if not key.is_file():
             raise BadRequest(f"{key} is missing: put the repository's public key there")
@@ -154,9 +383,17 @@ class ReleaseRepository:
                 ["gpgv", "--keyring", str(keyring), "--output", str(clear), str(inrelease)],
                 wrong=f"{inrelease} is not signed by the key in {key}",
             )
-            if clear.read_bytes().rstrip() != release.read_bytes().rstrip():
+            if clear.read_bytes().rstrip() != release.rstrip():
                 raise BadRequest(f"{inrelease} signs another text than the staged Release")
-        return inrelease.read_bytes()
+        return content
+
+
+def _plan(stage: Path) -> Plan | None:
+    """What was staged; None if its writer was killed before it said so."""
+    try:
+        return _PLAN.validate_json((stage / "plan.json").read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 def _gpg(command: list[str], wrong: str = "the public key cannot be read") -> None:

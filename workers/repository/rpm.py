@@ -2,144 +2,175 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import createrepo_c as cr
 from rpm_vercmp import vercmp
 
 from workers.names import file_name, package_name, version
-from workers.outcome import BadRequest, InfrastructureFault
+from workers.outcome import BadRequest
 from workers.repository import files
-from workers.repository.package import Published, newest, refuse_steps_back
+from workers.repository.formats import PLAIN_INDEXES
+from workers.repository.package import Published
+from workers.repository.table import PLAIN, Row
 
-_WRITERS = {
-    "primary": cr.PrimaryXmlFile,
-    "filelists": cr.FilelistsXmlFile,
-    "other": cr.OtherXmlFile,
-}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from workers.repository.joined import Encoding
+    from workers.repository.table import Layout, Table
+
+PACKAGES = "packages"
 _CHANGELOG_ENTRIES = 10
 # What signing does not change (see `lockgate-worker sign rpm`).
 _IDENTITY = "%{SHA256HEADER} %{PAYLOADDIGEST}"
+_END = "</package>\n"
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
+_COMMON = (
+    'xmlns="http://linux.duke.edu/metadata/common" xmlns:rpm="http://linux.duke.edu/metadata/rpm"'
+)
+_TOPS = {
+    "primary": ("metadata", _COMMON),
+    "filelists": ("filelists", 'xmlns="http://linux.duke.edu/metadata/filelists"'),
+    "other": ("otherdata", 'xmlns="http://linux.duke.edu/metadata/other"'),
+}
+_DUMPS = {
+    "primary": cr.xml_dump_primary,
+    "filelists": cr.xml_dump_filelists,
+    "other": cr.xml_dump_other,
+}
+_PRIMARY = re.compile(
+    r"<name>(?P<name>[^<]*)</name>\s*<arch>(?P<arch>[^<]*)</arch>\s*"
+    r'<version epoch="(?P<epoch>[^"]*)" ver="(?P<ver>[^"]*)" rel="(?P<rel>[^"]*)"/>\s*'
+    r'<checksum type="sha256" pkgid="YES">(?P<sha256>[0-9a-f]{64})</checksum>'
+    r'.*?<location href="(?P<href>[^"]*)"/>',
+    re.DOTALL,
+)
+
+
+class RpmLayout:
+    """``primary``, ``filelists`` and ``other``."""
+
+    def __init__(self, compression: Encoding) -> None:
+        self.columns: Mapping[str, tuple[Encoding, ...]] = dict.fromkeys(_TOPS, (compression,))
+
+    def rows(self, texts: Mapping[str, str]) -> list[Row]:
+        """Read a part back."""
+        split = {column: text.split(_END)[:-1] for column, text in texts.items()}
+        rows = []
+        for number, primary in enumerate(split["primary"]):
+            found = _PRIMARY.search(primary)
+            if found is None:
+                raise ValueError("primary metadata is damaged")
+            package = Published(
+                name=found["name"],
+                version=_version(found["epoch"], found["ver"], found["rel"]),
+                architecture=found["arch"],
+                file=found["href"],
+                sha256=found["sha256"],
+            )
+            own = {column: parts[number] + _END for column, parts in split.items()}
+            rows.append(Row(package, (package.file,), own))
+        return rows
+
+    def head(self, column: str, rows: int) -> str:
+        """The document's beginning, which tells how many packages follow."""
+        name, spaces = _TOPS[column]
+        return f'{_XML}<{name} {spaces} packages="{rows}">\n'
+
+    def tail(self, column: str) -> str:
+        """The document's end."""
+        return f"</{_TOPS[column][0]}>\n"
 
 
 @dataclass(frozen=True)
-class RpmRepository:
-    """An RPM repository below ``root``."""
+class RpmFormat:
+    """RPM repositories; ``gz`` metadata can be read by every client, ``zst`` by new ones."""
 
-    root: Path
+    compression: Literal["gz", "zst"] = "gz"
 
-    @property
-    def metadata(self) -> Path:
-        """Folder of the metadata."""
-        return self.root / "repodata"
+    commit_point: str = "repodata/repomd.xml"
+    signed_text: str | None = None
 
     @property
-    def commit_point(self) -> Path:
-        """The file whose renaming publishes."""
-        return self.metadata / "repomd.xml"
+    def layouts(self) -> Mapping[str, Layout]:
+        """One table of all packages."""
+        return {PACKAGES: RpmLayout(self.compression)}
 
-    def published(self) -> list[Any]:
-        """Published packages as createrepo_c reads them; none before the first publish."""
-        if not self.commit_point.exists():
-            return []
-        records = {record.type: record for record in cr.Repomd(str(self.commit_point)).records}
-        paths = [str(self.root / records[part].location_href) for part in _WRITERS]
-        try:
-            return list(cr.RepositoryReader.from_metadata_files(*paths).iter_packages())
-        except Exception as error:  # createrepo_c raises bare exceptions
-            raise InfrastructureFault(f"{self.metadata} is damaged: {error}") from error
-
-    def check(self, folder: Path) -> dict[Published, tuple[Path, Any]]:
-        """A folder's packages, each with its file and what createrepo_c reads of it.
-
-        Raises ChangeFault for a version that goes down or changes its content.
-        """
-        new = {}
-        for path in sorted(folder.glob("*.rpm")):
-            if not path.name.endswith(".src.rpm"):
-                package = _read(path)
-                new[_describe(package, identity(path))] = (path, package)
-        if not new:
+    def read(self, folder: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
+        """Rows for a folder's RPM packages; source packages are left out."""
+        paths = [p for p in sorted(folder.glob("*.rpm")) if not p.name.endswith(".src.rpm")]
+        if not paths:
             raise BadRequest(f"{folder} holds no RPM package")
-        published = [_describe(package) for package in self.published()]
-        refuse_steps_back(
-            (self._with_identity(package, new) for package in published), new, compare_versions
-        )
-        return new
+        return {PACKAGES: [_read(path) for path in paths]}
 
-    def put(self, folder: Path, keep: int) -> tuple[list[Any], list[Published]]:
-        """Put a folder's packages in place; answer the next package list and what is new.
+    def compare(self, one: str, other: str) -> int:
+        """Order of two ``[EPOCH:]VERSION-RELEASE`` as rpm orders them (rpm-version(7))."""
+        for left, right in zip(_parts(one), _parts(other), strict=True):
+            order = int(vercmp(left, right))
+            if order:
+                return order
+        return 0
 
-        Raises as :meth:`check` does.
-        """
-        new = self.check(folder)
-        before = {_describe(package): package for package in self.published()}
-        # A version that is there already stays as it is: another signing has other bytes.
-        there = {(package.key, package.version) for package in before}
-        added = [package for package in new if (package.key, package.version) not in there]
-        for package in added:
-            files.place(new[package][0], self.root / package.file)
-        everything = before | {package: new[package][1] for package in added}
-        kept = newest(everything, compare_versions, keep)
-        return [everything[package] for package in kept], added
+    def is_the_same(self, published: Path, sha256: str, proposed: Path) -> bool:
+        """Whether content and header are the same, whoever signed them."""
+        return files.sha256(proposed) == sha256 or identity(published) == identity(proposed)
 
-    def write_metadata(self, packages: list[Any]) -> bytes:
-        """Write metadata where only a repomd.xml can lead to it; answer that file's text."""
-        self.metadata.mkdir(parents=True, exist_ok=True)
+    def merge(self, kept: list[Row]) -> list[Row]:
+        """As they are."""
+        return kept
+
+    def index_path(self, table: str, column: str, encoding: Encoding, sha256: str) -> str:
+        """Named by hash, where an older repomd.xml still finds it."""
+        del table
+        if encoding == PLAIN:
+            return f"{PLAIN_INDEXES}/{sha256}"
+        return f"repodata/{sha256}-{column}.xml.{encoding}"
+
+    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
+        """None: clients find metadata through repomd.xml only."""
+        del tables
+        return {}
+
+    def commit_text(self, tables: Mapping[str, Table], stamp: str, now: datetime) -> bytes:
+        """The repomd.xml; the stamp, its revision, makes it unlike any other."""
         repomd = cr.Repomd()
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=self.root) as folder:
-            for part, writer in _WRITERS.items():
-                path = Path(folder) / f"{part}.xml.gz"
-                content = cr.ContentStat(cr.SHA256)
-                file = writer(str(path), cr.GZ_COMPRESSION, content)
-                file.set_num_of_pkgs(len(packages))
-                for package in packages:
-                    file.add_pkg(package)
-                file.close()
-                record = cr.RepomdRecord(part, str(path))
-                record.load_contentstat(content)
-                record.fill(cr.SHA256)
-                record.rename_file()
-                written = Path(record.location_real)
-                files.write(self.metadata / written.name, written.read_bytes())
-                repomd.set_record(record)
+        seconds = int(now.timestamp())
+        repomd.set_revision(stamp)
+        for column, stored in tables[PACKAGES].files.items():
+            packed, plain = stored[self.compression], stored[PLAIN]
+            record = cr.RepomdRecord(column, None)
+            record.location_href = self.index_path(
+                PACKAGES, column, self.compression, packed.sha256
+            )
+            record.checksum_type = record.checksum_open_type = "sha256"
+            record.checksum, record.size = packed.sha256, packed.size
+            record.checksum_open, record.size_open = plain.sha256, plain.size
+            record.timestamp = seconds
+            repomd.set_record(record)
         repomd.sort_records()
         text: str = repomd.xml_dump()
         return text.encode()
 
-    def in_use(self) -> set[Path]:
-        """Every file the published generation refers to."""
-        used = {self.commit_point}
-        for record in cr.Repomd(str(self.commit_point)).records:
-            used.add(self.root / record.location_href)
-        return used | {self.root / package.location_href for package in self.published()}
+    def snapshot(self, stamp: str, tables: Mapping[str, Table]) -> dict[str, str]:
+        """A repository ``snapshots/STAMP`` beside the packages, with the generation's metadata."""
+        top = f"snapshots/{stamp}/repodata"
+        names = {f"{top}/repomd.xml": self.commit_point}
+        for column, stored in tables[PACKAGES].files.items():
+            path = self.index_path(
+                PACKAGES, column, self.compression, stored[self.compression].sha256
+            )
+            names[f"{top}/{path.rpartition('/')[2]}"] = path
+        return names
 
-    def _with_identity(self, package: Published, new: dict[Published, Any]) -> Published:
-        """Read a published package's identity if a new one has its very version."""
-        same = any((p.key, p.version) == (package.key, package.version) for p in new)
-        if not same:
-            return package
-        return Published(
-            package.name,
-            package.version,
-            package.architecture,
-            package.file,
-            package.sha256,
-            identity(self.root / package.file),
-        )
-
-
-def compare_versions(one: str, other: str) -> int:
-    """Order of two ``[EPOCH:]VERSION-RELEASE`` as rpm orders them (rpm-version(7))."""
-    for left, right in zip(_parts(one), _parts(other), strict=True):
-        order = int(vercmp(left, right))
-        if order:
-            return order
-    return 0
+    def snapshot_links(self, stamp: str) -> dict[str, str]:
+        """The packages, which metadata names from where it is itself."""
+        return {f"snapshots/{stamp}/Packages": "../../Packages"}
 
 
 def identity(path: Path) -> str:
@@ -156,13 +187,17 @@ def identity(path: Path) -> str:
     return result.stdout
 
 
+def _version(epoch: str | None, number: str, release: str) -> str:
+    return version(f"{'' if epoch in (None, '', '0') else f'{epoch}:'}{number}-{release}")
+
+
 def _parts(text: str) -> tuple[str, str, str]:
     epoch, colon, rest = text.rpartition(":")
     number, _, release = rest.partition("-")
     return (epoch if colon else "0"), number, release
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> tuple[Row, dict[str, Path]]:
     try:
         package = cr.package_from_rpm(
             str(path), location_href="", changelog_limit=_CHANGELOG_ENTRIES
@@ -170,17 +205,20 @@ def _read(path: Path) -> Any:
     except Exception as error:  # createrepo_c raises bare exceptions
         raise BadRequest(f"{path.name} is no RPM package: {error}") from error
     name = package_name(package.name)
-    package.location_href = f"Packages/{name[0].lower()}/{file_name(path.name)}"
-    return package
-
-
-def _describe(package: Any, its_identity: str | None = None) -> Published:
-    epoch = "" if package.epoch in (None, "", "0") else f"{package.epoch}:"
-    return Published(
-        name=package_name(package.name),
-        version=version(f"{epoch}{package.version}-{package.release}"),
+    file = f"Packages/{name[0].lower()}/{file_name(path.name)}"
+    package.location_href = file
+    # When it was copied here is nothing that clients or another run should see.
+    package.time_file = package.time_build
+    published = Published(
+        name=name,
+        version=_version(package.epoch, package.version, package.release),
         architecture=package.arch,
-        file=package.location_href,
+        file=file,
         sha256=package.pkgId,
-        identity=its_identity or package.pkgId,
     )
+    texts = {column: _dumped(dump, package) for column, dump in _DUMPS.items()}
+    return Row(published, (file,), texts), {file: path}
+
+
+def _dumped(dump: Any, package: Any) -> str:
+    return str(dump(package)).rstrip("\n") + "\n"

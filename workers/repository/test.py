@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,19 @@ from typing import TYPE_CHECKING, Any
 from workers.names import identifier
 from workers.outcome import BadRequest
 from workers.repository import files
-from workers.repository.apt import AptRepository
-from workers.repository.rpm import RpmRepository
+from workers.repository.apt import AptFormat
+from workers.repository.generations import moment, new_stamp
+from workers.repository.rpm import RpmFormat
+from workers.repository.table import PLAIN, Edition, Table
 from workers.signing.gnupg import Home, throw_away_key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workers.repository.release import Format
+    from workers.repository.formats import Format, RepositoryFormat
+    from workers.repository.joined import Encoding
+
+KEY = "key.asc"
 
 
 def publish_test_repository(
@@ -28,44 +34,70 @@ def publish_test_repository(
     that the files belong together.
     """
     root = served / "test" / identifier(name)
+    exists = BadRequest(f"test repository {name} exists already; choose another id")
     if root.exists():
-        raise BadRequest(f"test repository {name} exists already; choose another id")
+        raise exists
     partial = root.with_name(f".partial-{secrets.token_hex(6)}")
+    # Clients tell repositories of one host apart by their origin only.
+    origin = f"lockgate-test-{name}"
+    which: RepositoryFormat = (
+        AptFormat(codename, origin) if package_format == "deb" else RpmFormat()
+    )
     try:
-        if package_format == "deb":
-            answer = _deb(partial, packages, codename, name, Home.of(home))
-        else:
-            answer = _rpm(partial, packages)
-        partial.chmod(0o755)
-        partial.rename(root)
+        with files.full_disk_told(root.parent):
+            made = _make(which, partial, packages)
+            if which.signed_text is not None:
+                _sign(which, partial, Home.of(home))
+            partial.chmod(0o755)
+            try:
+                partial.rename(root)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+                raise exists from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     files.settle(root.parent)
     return {
         "path": f"test/{name}",
         "format": package_format,
-        "origin": f"lockgate-test-{name}",
+        "origin": origin,
         "codename": codename,
-        "key": f"test/{name}/key.asc" if package_format == "deb" else None,
-        **answer,
+        "key": f"test/{name}/{KEY}" if which.signed_text is not None else None,
+        "packages": made,
     }
 
 
-def _deb(root: Path, packages: Path, codename: str, name: str, home: Home) -> dict[str, Any]:
-    repository = AptRepository(root, codename)
-    indexes, added = repository.put(packages, keep=1)
-    # Clients tell repositories of one host apart by their origin only.
-    release = repository.write_indexes(indexes, origin=f"lockgate-test-{name}")
-    repository.show_indexes(release)
+def _make(which: RepositoryFormat, root: Path, packages: Path) -> list[dict[str, str]]:
+    """Everything of a repository; its commit point is not signed yet."""
+    tables = {}
+    made = []
+    for table, rows in which.read(packages).items():
+        edition = Edition(Table(), which.layouts[table], _nothing)
+        for row, sources in rows:
+            edition.put(row.package.name, [*edition.rows_of(row.package.name), row])
+            made.append(row.package.words())
+            for path, source in sources.items():
+                files.place(source, root / path)
+        tables[table], contents = edition.finish()
+        for column, of_column in tables[table].files.items():
+            for encoding, stored in of_column.items():
+                if encoding != PLAIN:
+                    path = which.index_path(table, column, encoding, stored.sha256)
+                    files.write(root / path, contents[stored.sha256])
+    for name, path in which.plain_names(tables).items():
+        files.link(root / path, root / name)
+    stamp = new_stamp(None)
+    files.write(root / which.commit_point, which.commit_text(tables, stamp, moment(stamp)))
+    return made
+
+
+def _sign(which: RepositoryFormat, root: Path, home: Home) -> None:
     key = throw_away_key(home)
-    files.write(repository.commit_point, home.clear_sign(key, release))
-    files.write(root / "key.asc", home.public_key(key))
-    return {"packages": [entry.package.words() for entry in added]}
+    point = root / which.commit_point
+    files.write(point, home.clear_sign(key, point.read_bytes()))
+    files.write(root / KEY, home.public_key(key))
 
 
-def _rpm(root: Path, packages: Path) -> dict[str, Any]:
-    root.mkdir(parents=True)
-    repository = RpmRepository(root)
-    listed, added = repository.put(packages, keep=1)
-    files.write(repository.commit_point, repository.write_metadata(listed))
-    return {"packages": [package.words() for package in added]}
+def _nothing(sha256: str, _encoding: Encoding) -> bytes:
+    raise AssertionError(f"an empty table has no file {sha256}")

@@ -11,7 +11,7 @@ from twisted.internet import endpoints
 from twisted.internet import reactor as installed_reactor
 from twisted.python import log
 
-from workers.outcome import BadRequest
+from workers.outcome import BadRequest, InfrastructureFault
 from workers.serving.site import site
 
 
@@ -27,11 +27,17 @@ def serve(root: Path, listen: str, port: int) -> None:
     reactor: Any = installed_reactor
     log.startLogging(sys.stdout, setStdout=False)
 
+    refusals: list[str] = []
+
     def give_up(failure: Any) -> None:
-        sys.stderr.write(f"cannot listen on {listen}:{port}: {failure.getErrorMessage()}\n")
+        refusals.append(failure.getErrorMessage())
         reactor.stop()
 
-    endpoints.TCP4ServerEndpoint(reactor, port, interface=listen).listen(site(root)).addErrback(
-        give_up
-    )
+    def start() -> None:
+        endpoint = endpoints.TCP4ServerEndpoint(reactor, port, interface=listen)
+        endpoint.listen(site(root)).addErrback(give_up)
+
+    reactor.callWhenRunning(start)
     reactor.run()
+    if refusals:
+        raise InfrastructureFault(f"cannot listen on {listen}:{port}: {refusals[0]}")

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from twisted.web.resource import NoResource
 from twisted.web.server import Site
 from twisted.web.static import File
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 # Shown in the browser as they are; everything else that is no index is a download.
 _TEXT = (".log", ".json", ".txt", ".asc", ".changes", ".dsc", ".buildinfo", ".spec")
 _NEVER_CHANGES = re.compile(
-    r"/(by-hash|pool|Packages/\w)/|/repodata/[0-9a-f]{64}-|/artifacts/|/test/"
+    r"/(by-hash|pool|snapshots|Packages/\w)/|/repodata/[0-9a-f]{64}-|/artifacts/|/test/"
 )
 
 
 class _Served(File):
-    """A file or folder; hidden names and symbolic links are not there for clients."""
+    """A file or folder; hidden names, and links to them or to the outside, are not there."""
 
     # What strangers proposed is never rendered by a browser.
     contentTypes: dict[str, str] = dict.fromkeys(_TEXT, "text/plain; charset=utf-8")  # noqa: N815
@@ -28,15 +26,27 @@ class _Served(File):
     # A compressed index is what the client asked for, not a way to send something else.
     contentEncodings: dict[str, str] = {}  # noqa: N815, RUF012
 
-    def __init__(self, path: str, *_of_the_parent: Any) -> None:
+    def __init__(self, path: str, root: Path) -> None:
         super().__init__(path, defaultType="application/octet-stream")
         self.indexNames = []
+        self._root = root
+
+    def createSimilarFile(self, path: str) -> File:  # noqa: N802 - Twisted's name
+        return _Served(path, self._root)
 
     def getChild(self, path: bytes, request: Any) -> Any:  # noqa: N802 - Twisted's name
         child = super().getChild(path, request)  # type: ignore[no-untyped-call]
-        if path.startswith(b".") or (isinstance(child, File) and child.islink()):
+        if path.startswith(b".") or (isinstance(child, File) and not self._may_be_seen(child)):
             return NoResource()
         return child
+
+    def _may_be_seen(self, child: File) -> bool:
+        if not child.islink():
+            return True
+        target = Path(child.path).resolve()
+        if not target.is_relative_to(self._root):
+            return False
+        return not any(part.startswith(".") for part in target.relative_to(self._root).parts)
 
     def render_GET(self, request: Any) -> Any:  # noqa: N802 - Twisted's name
         changes = _NEVER_CHANGES.search(request.path.decode(errors="replace")) is None
@@ -52,4 +62,4 @@ class _Served(File):
 
 def site(root: Path) -> Site:
     """Everything below a folder."""
-    return Site(_Served(str(root)))
+    return Site(_Served(str(root), root.resolve()))

@@ -1,0 +1,76 @@
+"""What the formats of repositories have in common, as publishing sees them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from workers.repository.joined import Encoding
+    from workers.repository.table import Layout, Row, Table
+
+Format = Literal["deb", "rpm"]
+
+PLAIN_INDEXES = ".index"
+"""Folder of uncompressed indexes: read when the next edition is made, never served."""
+
+
+class RepositoryFormat(Protocol):
+    """One kind of repository; all paths are from the repository's root."""
+
+    @property
+    def layouts(self) -> Mapping[str, Layout]:
+        """Its tables."""
+        ...
+
+    @property
+    def commit_point(self) -> str:
+        """The file whose renaming publishes."""
+        ...
+
+    @property
+    def signed_text(self) -> str | None:
+        """Name of the text that is signed to become the commit point; None: it is not signed."""
+        ...
+
+    def read(self, folder: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
+        """Rows for a folder's packages by table, each with where its files are now.
+
+        Raises BadRequest for what is no package of this format.
+        """
+        ...
+
+    def compare(self, one: str, other: str) -> int:
+        """Order of two versions."""
+        ...
+
+    def is_the_same(self, published: Path, sha256: str, proposed: Path) -> bool:
+        """Whether a proposed package is the one published, whose file has that SHA-256."""
+        ...
+
+    def merge(self, kept: list[Row]) -> list[Row]:
+        """All rows of one package, newest first, as the indexes shall have them."""
+        ...
+
+    def index_path(self, table: str, column: str, encoding: Encoding, sha256: str) -> str:
+        """Where a stored index file lies."""
+        ...
+
+    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
+        """Other names that clients know index files by, each with the file's path."""
+        ...
+
+    def commit_text(self, tables: Mapping[str, Table], stamp: str, now: datetime) -> bytes:
+        """The text that leads to all index files, unlike that of any other generation."""
+        ...
+
+    def snapshot(self, stamp: str, tables: Mapping[str, Table]) -> dict[str, str]:
+        """Names under which a generation can be read for as long as it is kept."""
+        ...
+
+    def snapshot_links(self, stamp: str) -> dict[str, str]:
+        """Symbolic links such a generation needs, each with its target."""
+        ...
