@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from schedulers.gate.config import WindowRule
 
 BuildResult = Literal["success", "failure", "cancelled"]
+Departure = Literal["new-patchset", "abandoned", "dequeue"]
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Item:
     cleared: bool = False  # failed, but what is on top of it passed
     announced: bool = False
     submitting: bool = False
+    deferred: list[tuple[Departure, str]] = field(default_factory=list)  # till submit is answered
     infrastructure: bool = False  # workers were lost too often
 
 

@@ -27,7 +27,7 @@ from schedulers.gate.actions import (
 from schedulers.gate.admission import Admission, Refusal
 from schedulers.gate.dependencies import cycle_of, needs
 from schedulers.gate.facts import ChangeFacts, Facts, look_up
-from schedulers.gate.items import Build, GateState, Item, Queue
+from schedulers.gate.items import Build, Departure, GateState, Item, Queue
 from schedulers.gate.jobs import Jobs, after, key
 
 if TYPE_CHECKING:
@@ -122,10 +122,7 @@ class _Turn:
             case ev.SubmitFinished(item, merged, refused):
                 self._submitted(item, merged, refused)
             case ev.SubmitWithdrawn(item):
-                withdrawn = self.state.item(item)
-                if withdrawn is not None:
-                    withdrawn.submitting = False
-                    self._reset(withdrawn)
+                self._submit_withdrawn(item)
             case ev.TipMoved(project, branch):
                 self._tip_moved(project, branch)
             case ev.Enqueue(change):
@@ -154,7 +151,7 @@ class _Turn:
 
     def _new_patch_set(self, change: str) -> None:
         found = self.state.find(change)
-        if found is None:
+        if found is None or self._deferred(found[1], "new-patchset", change):
             return
         queue, item = found
         others = [member for member in item.changes if member != change]
@@ -166,7 +163,7 @@ class _Turn:
 
     def _abandoned(self, change: str) -> None:
         found = self.state.find(change)
-        if found is None:
+        if found is None or self._deferred(found[1], "abandoned", change):
             return
         queue, item = found
         if len(item.changes) > 1:
@@ -183,10 +180,10 @@ class _Turn:
                     item.conflict = conflict
 
     def _with_build(self, build_id: str, act: Callable[[Item, Build], None]) -> None:
-        """Act on a build that still counts; one of a former state does not."""
+        """Act on a build that still counts: of an item's state, or carried to its next one."""
         for queue in self.state.queues.values():
             for item in queue.items:
-                for build in item.builds.values():
+                for build in (*item.builds.values(), *item.carried.values()):
                     if build.id == build_id and build.result is None:
                         act(item, build)
                         return
@@ -216,7 +213,10 @@ class _Turn:
                 assert_never(result)
 
     def _again(self, item: Item, build: Build, **changed: int) -> None:
-        """Run a build once more on the same state."""
+        """Run a build once more on the same state; a carried one has no state to run on yet."""
+        if item.carried.get(key(build.change, build.job)) is build:
+            del item.carried[key(build.change, build.job)]
+            return
         build.id = self.state.number("b")
         build.doomed = False
         for name, value in changed.items():
@@ -246,6 +246,24 @@ class _Turn:
             self._reset_behind(item)
         self._leave(queue, item)
 
+    def _submit_withdrawn(self, item_id: str) -> None:
+        item = self.state.item(item_id)
+        if item is None or not item.submitting:
+            return
+        item.submitting = False
+        self._reset(item)
+        deferred, item.deferred = item.deferred, []
+        for event, change in deferred:
+            match event:
+                case "new-patchset":
+                    self._new_patch_set(change)
+                case "abandoned":
+                    self._abandoned(change)
+                case "dequeue":
+                    self._dequeued(change)
+                case _:
+                    assert_never(event)
+
     def _has_merged(self, change: str) -> None:
         facts = self.state.known[change]
         self.state.known[change] = ChangeFacts(**{**vars(facts), "status": "merged"})
@@ -269,10 +287,17 @@ class _Turn:
 
     def _dequeued(self, change: str) -> None:
         found = self.state.find(change)
-        if found is not None:
-            queue, item = found
-            self._report(item, "dequeue", "an operator took it out")
-            self._remove(queue, item)
+        if found is None or self._deferred(found[1], "dequeue", change):
+            return
+        queue, item = found
+        self._report(item, "dequeue", "an operator took it out")
+        self._remove(queue, item)
+
+    def _deferred(self, item: Item, event: Departure, change: str) -> bool:
+        """Whether a departure waits for the answer to a submit, which nobody can take back."""
+        if item.submitting:
+            item.deferred.append((event, change))
+        return item.submitting
 
     def _promoted(self, changes: tuple[str, ...]) -> None:
         places = [self.state.find(change) for change in changes]
@@ -413,8 +438,17 @@ class _Turn:
             if self.jobs.passed(top):
                 item.cleared = True
                 return True
-            waiting |= not self.jobs.failed(top)
+            waiting |= self._may_pass(top)
         return waiting
+
+    def _may_pass(self, item: Item) -> bool:
+        """Whether an item without any help from others may still turn out good."""
+        if self.jobs.failed(item) or self._needs_failing(item):
+            return False
+        if item.state is None:
+            return self._active(*self._place(item))
+        runs = any(build.result is None for build in item.builds.values())
+        return not item.prepared or runs or any(self.jobs.startable(item))
 
     def _conclude(self, queue: Queue, item: Item) -> bool:
         """Merge or report the item at the front of its branch of the tree."""

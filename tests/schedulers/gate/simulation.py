@@ -47,6 +47,7 @@ class Run:
     job: str
     state: str
     result: str | None = None  # None: runs
+    doomed: bool = False
 
 
 @dataclass
@@ -120,7 +121,8 @@ class Simulation:
         tested = self.preparing.pop(state)
         conflict = self._conflict([one.change for one in tested])
         if conflict is None:
-            self.states[state] = (*self.landed, *map(as_landed, tested))
+            new = [as_landed(one) for one in tested if as_landed(one) not in self.landed]
+            self.states[state] = (*self.landed, *new)
         return ev.StatePrepared(state, conflict)
 
     def finished(self, build: str, result: ev.Result) -> ev.BuildFinished:
@@ -186,7 +188,7 @@ def pushes(history: History | list[Landed], branches: set[tuple[str, str]]) -> l
 
 def as_json(gate: Gate) -> str:
     """A gate's snapshot as a database keeps it."""
-    return json.dumps(gate.snapshot(), sort_keys=True)
+    return json.dumps(gate.snapshot())
 
 
 def restored(gate: Gate) -> Gate:
