@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from master.commands.demo import demo
+from master.commands.generations import generations, rollback
 from master.commands.queue import queue
+from master.commands.rebuild import rebuild
 from master.commands.site import check, show
 
 
@@ -15,5 +17,5 @@ def main() -> None:
     """Lockgate: from a proposed change to an installable package."""
 
 
-for command in (check, show, queue, demo):
+for command in (check, show, queue, generations, rollback, rebuild, demo):
     main.add_command(command)

@@ -14,6 +14,7 @@ PACKAGE_JOBS = (
     "test-repository",
     "lint",
     "install-test",
+    "rebuild",
 )
 
 
@@ -23,7 +24,7 @@ def of_package(job: str, release: str, package: str) -> str:
 
 
 def of_repository(job: str, release: str, package_format: str) -> str:
-    """The builder that acts on a release repository: ``release`` or ``sign``."""
+    """A builder that acts on a release repository, such as ``release`` or ``sign``."""
     return f"{job}/{release}/{package_format}"
 
 

@@ -75,9 +75,11 @@ class ForceOfChange(ForceScheduler):
 class ForceOnEarlier(ForceScheduler):
     """Runs one job again on what an earlier build made.
 
-    The field ``build`` is the number of a build of the job's pipeline builder; empty means its
-    newest one that has what is needed.
+    The field ``build`` is the number of a build of the pipeline's builder; empty means its newest
+    one that has the property ``needs``.
     """
+
+    pipeline = "check"
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         # Buildbot's class wants the builders' names here; ours follow from the other settings.
@@ -88,7 +90,7 @@ class ForceOnEarlier(ForceScheduler):
     ) -> None:
         """Check the form as Buildbot does."""
         del needs
-        super().checkConfig(**_form_on_earlier(job, release, package))
+        super().checkConfig(**_form_on_earlier(self.pipeline, job, release, package))
 
     def reconfigService(  # noqa: N802 - Buildbot's name
         self, job: str, needs: str, release: ReleasePlan, package: PackagePlan
@@ -96,7 +98,7 @@ class ForceOnEarlier(ForceScheduler):
         """Take over the site's settings."""
         self.needs, self.release, self.package = needs, release, package
         return super().reconfigService(  # type: ignore[no-any-return]
-            **_form_on_earlier(job, release, package)
+            **_form_on_earlier(self.pipeline, job, release, package)
         )
 
     def gatherPropertiesAndChanges(  # noqa: N802 - Buildbot's name
@@ -110,13 +112,16 @@ class ForceOnEarlier(ForceScheduler):
         collector.maybeRaiseCollectedErrors()
         number = int(properties.getProperty("build") or 0)
         earlier = await self._earlier(number)
-        for name in ("merge_request", "label", "change", "patchset", "change_url", *_HANDED_ON):
-            if name in earlier:
-                properties.setProperty(name, earlier[name][0], "Force Build Form")
+        found = {name: value for name, (value, _) in earlier.items()}
+        properties.update(self.start_properties(found), "Force Build Form")
         return properties, changes, stamps
 
+    def start_properties(self, earlier: dict[str, Any]) -> dict[str, Any]:
+        """What the job is started with, out of all properties of the earlier build."""
+        return {name: earlier[name] for name in (*_SUBJECT, *_HANDED_ON) if name in earlier}
+
     async def _earlier(self, number: int) -> dict[str, Any]:
-        name = builder_names.of_package("check", self.release.name, self.package.name)
+        name = builder_names.of_package(self.pipeline, self.release.name, self.package.name)
         builder_id = await self.master.data.updates.findBuilderId(name)
         if number:
             build = await self.master.data.get(("builders", builder_id, "builds", number))
@@ -134,6 +139,26 @@ class ForceOnEarlier(ForceScheduler):
         raise ValidationError(f"{which} has not got as far as this job; name another build")
 
 
+class ForceRebuild(ForceOnEarlier):
+    """Builds again what was published, from the commits that have the same trees now."""
+
+    pipeline = "publish"
+
+    def start_properties(self, earlier: dict[str, Any]) -> dict[str, Any]:
+        """Ask for the trees as they were built; what they were merged of is history now."""
+        trees = {name: made["tree"] for name, made in earlier["state"]["projects"].items()}
+        projects = [
+            {**project, "tip": None, "changes": [], "at_tree": trees[project["name"]]}
+            for project in earlier["merge_request"]["projects"]
+        ]
+        return {
+            **super().start_properties(earlier),
+            "merge_request": {"projects": projects, "expect": trees},
+            "first_built": earlier["built"],
+        }
+
+
+_SUBJECT = ("merge_request", "label", "change", "patchset", "change_url")
 _HANDED_ON = ("artifacts", "built", "state", "test_repository", "test_repository_url")
 
 
@@ -161,12 +186,15 @@ def _form(job: str, release: ReleasePlan, package: PackagePlan) -> dict[str, Any
     }
 
 
-def _form_on_earlier(job: str, release: ReleasePlan, package: PackagePlan) -> dict[str, Any]:
+def _form_on_earlier(
+    pipeline: str, job: str, release: ReleasePlan, package: PackagePlan
+) -> dict[str, Any]:
+    of = builder_names.of_package(pipeline, release.name, package.name)
     return _form(job, release, package) | {
         "properties": [
             util.StringParameter(
                 name="build",
-                label=f"number of a build of check/{release.name}/{package.name} (empty: newest)",
+                label=f"number of a build of {of} (empty: newest)",
                 regex=r"^(|[1-9][0-9]{0,8})$",
                 default="",
             )

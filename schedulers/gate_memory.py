@@ -42,6 +42,8 @@ class Memory:
     packages: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)  # by change
     tips: dict[str, str] = field(default_factory=dict)  # after our own merges
     publications: list[dict[str, Any]] = field(default_factory=list)  # to be started
+    # Test repositories of what has merged, by publication, until the release repository has it.
+    unpublished: dict[str, dict[str, Any]] = field(default_factory=dict)
     told: dict[str, list[Any]] = field(default_factory=dict)  # change -> patch set, verdict
 
     def started(self, build: str, change: str, job: str, builders: dict[str, str]) -> None:

@@ -117,6 +117,8 @@ class GateScheduler(ReconfigurableBaseScheduler):
                 await self._look_at_build(action.build)
         for publication in list(self.memory.publications):
             await self._publish(publication)
+        for name in list(self.memory.unpublished):
+            await self._published(name)
 
     def _later(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Do something without anybody waiting for it."""
@@ -228,6 +230,8 @@ class GateScheduler(ReconfigurableBaseScheduler):
             self._later(self._look_at_state(name))
         elif name.startswith("b"):
             self._later(self._look_at_build(name))
+        elif name.startswith("p"):
+            self._later(self._published(message["external_idstring"].partition(":")[2]))
 
     async def _look_at_state(self, state: str) -> None:
         builder = builder_names.of_merge(self.release.name)
@@ -349,12 +353,15 @@ class GateScheduler(ReconfigurableBaseScheduler):
         properties = build_properties(request, own, self.gerrit.change_url(own.number))
         if action.job != BUILD:
             properties |= self.memory.packages.get(action.change, {}).get(package.name, {})
-            properties["test_repositories_ahead"] = [
+        properties["test_repositories_ahead"] = [
+            *(
                 made["test_repository"]
                 for change in action.ahead[::-1]
                 for made in self.memory.packages.get(change, {}).values()
                 if "test_repository" in made
-            ]
+            ),
+            *list(self.memory.unpublished.values())[::-1],
+        ]
         return properties
 
     async def _submit(self, action: Submit) -> None:
@@ -426,10 +433,13 @@ class GateScheduler(ReconfigurableBaseScheduler):
         )
         package = next(p for p in self.release.packages if p.name == publication["package"])
         sources = await ports.sources(self.gerrit, package.projects, self.release.branch)
+        builder = builder_names.of_package("publish", self.release.name, package.name)
+        if "test_repository" in publication:
+            self.memory.unpublished[f"p{own.label}:{builder}"] = publication["test_repository"]
         handed_on = {n: publication[n] for n in (*_HANDED_ON, "merged") if n in publication}
         await self.work.start(
             f"p{own.label}",
-            builder_names.of_package("publish", self.release.name, package.name),
+            builder,
             f"change {own.number} was merged by the gate",
             {
                 **build_properties(
@@ -441,6 +451,13 @@ class GateScheduler(ReconfigurableBaseScheduler):
         )
         self.memory.publications.remove(publication)
         await self._remember()
+
+    async def _published(self, publication: str) -> None:
+        """What is in the release repository now is needed from nowhere else."""
+        name, _, builder = publication.partition(":")
+        if await self.work.result(name, [builder]) is not None:
+            self.memory.unpublished.pop(publication, None)
+            await self._remember()
 
     async def _report(self, action: Report) -> None:
         """Tell the author, once for each patch set and verdict."""

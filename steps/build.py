@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util
@@ -12,15 +13,44 @@ from twisted.internet import defer, threads
 from twisted.python.filepath import FilePath
 
 from steps.program import WorkerProgram, limits_arguments
+from steps.repositories import ahead
 from workers.names import identifier
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from steps.repositories import ReleaseRepository
 
 STORE = "builds"  # folder of the artifacts with an entry for each build by its inputs
 RESULTS = "results"  # folder below the build's working folder
 SOURCE = "source"
 PACKAGING = "packaging"
+FIRST = "first"  # folder with what an earlier build of the same inputs made
+FIRST_BUILT = "first_built"  # property: what that build answered
+
+
+@dataclass(frozen=True)
+class BuildHost:
+    """What a build is given besides the source."""
+
+    roots: Path
+    """Cache of root images."""
+    store: str | None
+    """URL of the builds made before; None: it is built whatever was made before."""
+    served: str
+    """URL of the repositories with build dependencies."""
+    release: ReleaseRepository
+    limits: Mapping[str, int]
+
+    def arguments(self) -> list[Any]:
+        """Options of ``lockgate-worker build``."""
+        store = () if self.store is None else ("--store", self.store)
+        return [
+            *("--roots", str(self.roots), "--served", self.served, *store),
+            *("--repository", self.release.as_json(), ahead(self.release.format)),
+            *limits_arguments(self.limits),
+        ]
 
 
 def was_built_now(step: Any) -> bool:
@@ -71,13 +101,10 @@ class RememberBuild(BuildStep):
 class BuildDeb(_Build):
     """Builds a DEB package from the unpacked tree in ``source``; answer: property ``built``."""
 
-    def __init__(self, roots: Path, store: str, limits: dict[str, int], **kwargs: Any) -> None:
+    def __init__(self, on: BuildHost, **kwargs: Any) -> None:
         super().__init__(
             ["build", "deb"],
-            arguments=[
-                *("--source", SOURCE, "--out", RESULTS, "--roots", str(roots)),
-                *("--store", store, *limits_arguments(limits)),
-            ],
+            arguments=["--source", SOURCE, "--out", RESULTS, *on.arguments()],
             answer="built",
             name="build-DEB",
             **kwargs,
@@ -97,9 +124,7 @@ class BuildRpm(_Build):
         spec: str,
         packaging: str,
         projects: list[str],
-        roots: Path,
-        store: str,
-        limits: dict[str, int],
+        on: BuildHost,
         **kwargs: Any,
     ) -> None:
         @util.renderer
@@ -111,10 +136,37 @@ class BuildRpm(_Build):
             ["build", "rpm"],
             arguments=[
                 *("--source", SOURCE, "--packaging", packaging, "--spec", spec, "--dist", dist),
-                *("--out", RESULTS, "--roots", str(roots)),
-                *("--store", store, *limits_arguments(limits)),
+                *("--out", RESULTS, *on.arguments()),
             ],
             answer="built",
             name="build-RPM",
             **kwargs,
         )
+
+
+class CompareBuilds(WorkerProgram):
+    """Compares ``results`` with the earlier build in ``first``; answer: property ``comparison``."""
+
+    def __init__(self, package_format: str, **kwargs: Any) -> None:
+        def inputs_of(name: str) -> Any:
+            @util.renderer
+            def inputs(properties: Any) -> str:
+                return json.dumps(properties[name]["inputs"])
+
+            return inputs
+
+        super().__init__(
+            ["build", "compare"],
+            arguments=[
+                *("--format", package_format, "--first", FIRST, "--again", RESULTS),
+                *("--inputs-of-first", inputs_of(FIRST_BUILT)),
+                *("--inputs-of-again", inputs_of("built")),
+            ],
+            answer="comparison",
+            name="compare",
+            **kwargs,
+        )
+
+    def succeeded(self, answer: dict[str, Any]) -> None:
+        """Say how much is the same."""
+        self.descriptionDone = f"{len(answer['same'])} files are the same, byte for byte"

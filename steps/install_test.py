@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from buildbot.plugins import util
 
 from steps.program import WorkerProgram, limits_arguments
+from steps.repositories import ahead
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from steps.repositories import ReleaseRepository
 
 
 class InstallTest(WorkerProgram):
@@ -20,6 +23,7 @@ class InstallTest(WorkerProgram):
         self,
         package_format: str,
         served: str,
+        release: ReleaseRepository,
         roots: Path,
         limits: dict[str, int],
         tests: str,
@@ -38,18 +42,13 @@ class InstallTest(WorkerProgram):
         def repository(properties: Any) -> str:
             return json.dumps(properties["test_repository"])
 
-        @util.renderer
-        def ahead(properties: Any) -> list[str]:
-            made = properties.getProperty("test_repositories_ahead", [])
-            own = [one for one in made if one["format"] == package_format]
-            return [word for one in own for word in ("--ahead", json.dumps(one))]
-
         super().__init__(
             ["test", "install"],
             arguments=[
                 *("--format", package_format, "--served", served, "--repository", repository),
                 *("--packages", packages, "--roots", str(roots)),
-                ahead,
+                ahead(package_format),
+                *("--other", release.as_json()),
                 *("--tests", tests),
                 *(() if smoke is None else ("--smoke", f"{tests}/{smoke}")),
                 *limits_arguments(limits),

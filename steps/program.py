@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from buildbot.plugins import util
 from buildbot.process import buildstep
-from buildbot.process.results import EXCEPTION, FAILURE, SUCCESS
+from buildbot.process.results import EXCEPTION, FAILURE, SUCCESS, WARNINGS
 from twisted.internet import defer
 
 from workers.outcome import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from twisted.internet.defer import Deferred
 
@@ -33,12 +33,14 @@ class WorkerProgram(buildstep.ShellMixin, buildstep.BuildStep):
 
     ``arguments`` may hold renderables. ``request``, when given, is rendered and handed over as
     JSON on standard input. On success the answer becomes the property ``answer`` names (if any)
-    and :meth:`succeeded` is called with it; on failure the property ``failure`` says why.
+    and :meth:`succeeded` is called with it; its ``warnings`` are shown. On failure the property
+    ``failure`` says why.
     """
 
     renderables: ClassVar[Sequence[str]] = ["arguments", "request"]
     haltOnFailure = True  # noqa: N815 - Buildbot's name
     flunkOnFailure = True  # noqa: N815 - Buildbot's name
+    warnOnWarnings = True  # noqa: N815 - Buildbot's name
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class WorkerProgram(buildstep.ShellMixin, buildstep.BuildStep):
             if self.answer is not None:
                 self.setProperty(self.answer, answer, self.name)
             yield defer.maybeDeferred(self.succeeded, answer)
-            return SUCCESS
+            return (yield self._warned(answer.get("warnings", [])))
         if command.rc is None or command.rc < 0 or answer is None:
             answer = {"reason": f"{self.name}: the program ended without an answer"}
             result = EXCEPTION
@@ -95,6 +97,15 @@ class WorkerProgram(buildstep.ShellMixin, buildstep.BuildStep):
         }
         self.setProperty(FAILURE_PROPERTY, failure, self.name)
         return result
+
+    @defer.inlineCallbacks
+    def _warned(self, warnings: list[str]) -> Any:
+        """Show what an operator should know although all is well."""
+        if not warnings:
+            return SUCCESS
+        self.descriptionDone = warnings[0]
+        yield self.addCompleteLog("warnings", "\n".join(warnings) + "\n")
+        return WARNINGS
 
     def succeeded(self, answer: dict[str, Any]) -> Deferred[None] | None:
         """What a step does with a good answer: properties, links. The default is nothing."""
@@ -125,7 +136,7 @@ def _last_object(stdout: str) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def limits_arguments(limits: dict[str, int]) -> list[str]:
+def limits_arguments(limits: Mapping[str, int]) -> list[str]:
     """Command line for the limits of a build or test, from the site file's numbers."""
     mebibyte = 1024 * 1024
     return [

@@ -1,8 +1,7 @@
-"""Test repositories of proposed changes and the release repository of a branch."""
+"""Test repositories of proposed changes."""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util
@@ -66,56 +65,3 @@ class CheckPublishable(WorkerProgram):
             name="compare-with-release-repository",
             **kwargs,
         )
-
-
-class StageRelease(WorkerProgram):
-    """Prepares the next generation, invisible to clients; answer: property ``stage``."""
-
-    def __init__(self, package_format: str, codename: str, repository: Path, **kwargs: Any) -> None:
-        super().__init__(
-            ["repository", "stage"],
-            arguments=[
-                *("--format", package_format, "--codename", codename),
-                *("--repository", str(repository), "--packages", PACKAGES),
-            ],
-            answer="stage",
-            name="stage-generation",
-            **kwargs,
-        )
-
-    def succeeded(self, answer: dict[str, Any]) -> None:
-        """Hand on which stage to commit, and where the text to sign lies."""
-        self.setProperty("stage_id", answer["stage"], self.name)
-        if answer["to_sign"] is not None:
-            folder = str(PurePosixPath(answer["to_sign"]).parent)
-            self.setProperty("stage_folder", folder, self.name)
-
-
-class CommitRelease(WorkerProgram):
-    """Makes a staged generation the published one; answer: property ``generation``."""
-
-    def __init__(
-        self,
-        package_format: str,
-        codename: str,
-        repository: Path,
-        keep_hours: int,
-        inrelease: str | None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            ["repository", "commit"],
-            arguments=[
-                *("--format", package_format, "--repository", str(repository)),
-                *("--codename", codename, "--stage", util.Property("stage_id")),
-                *("--retention", str(keep_hours * 3600)),
-                *(() if inrelease is None else ("--inrelease", inrelease)),
-            ],
-            answer="generation",
-            name="commit-generation",
-            **kwargs,
-        )
-
-    def succeeded(self, answer: dict[str, Any]) -> None:
-        """Show the generation's name on the build's page."""
-        self.descriptionDone = f"generation {answer['generation']}"

@@ -5,27 +5,69 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util
+from buildbot.process.buildstep import BuildStep
+from buildbot.process.results import FAILURE, SUCCESS
+from twisted.internet import defer
 
-from steps.program import WorkerProgram
+from steps.program import FAILURE_PROPERTY, WorkerProgram
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+REQUESTER = "requester"  # property: the build a signature is made for
 SIGNED = "signed"  # folder below the build's working folder
 
 
-class SignRelease(WorkerProgram):
-    """Signs an APT repository's Release text into ``signed/InRelease``."""
+class CheckRequester(BuildStep):
+    """Lets a signature be made only for a build of one builder, as Buildbot's database knows it.
 
-    def __init__(self, home: Path, key: str, release_file: str, **kwargs: Any) -> None:
+    Whoever starts this builder by hand, or again, gets no signature.
+    """
+
+    name = "check-requester"
+    haltOnFailure = True  # noqa: N815 - Buildbot's name
+    flunkOnFailure = True  # noqa: N815 - Buildbot's name
+
+    def __init__(self, requester: str, **kwargs: Any) -> None:
+        self.requester = requester
+        super().__init__(**kwargs)
+
+    @defer.inlineCallbacks
+    def run(self) -> Any:
+        """Look up which build asked, and whether it still waits."""
+        buildset = yield self.master.data.get(("buildsets", self.build.requests[0].bsid))
+        asking = None
+        if buildset["parent_buildid"] is not None:
+            asking = yield self.master.data.get(("builds", buildset["parent_buildid"]))
+        if asking is not None and not asking["complete"]:
+            builder = yield self.master.data.get(("builders", asking["builderid"]))
+            if builder["name"] == self.requester:
+                name = f"{builder['name']}/{asking['number']}"
+                self.setProperty(REQUESTER, name, self.name)
+                self.descriptionDone = name
+                return SUCCESS
+        reason = f"only a running build of {self.requester} is given a signature"
+        failure = {"stage": self.name, "reason": reason, "detail": "", "infrastructure": False}
+        self.setProperty(FAILURE_PROPERTY, failure, self.name)
+        self.descriptionDone = reason
+        return FAILURE
+
+
+class SignMetadata(WorkerProgram):
+    """Signs what a generation is committed with; the signatures are left in ``signed``."""
+
+    def __init__(
+        self, repository: str, home: Path, keys: Sequence[str], staged: str, **kwargs: Any
+    ) -> None:
         super().__init__(
-            ["sign", "release"],
+            ["sign", "metadata"],
             arguments=[
-                *("--home", str(home), "--key", key),
-                *("--file", release_file, "--out", f"{SIGNED}/InRelease"),
+                *("--home", str(home), *(word for key in keys for word in ("--key", key))),
+                *("--repository", repository, "--staged", staged, "--out", SIGNED),
                 *_for_the_log(),
             ],
-            name="sign-Release",
+            name="sign-metadata",
             **kwargs,
         )
 
@@ -48,5 +90,5 @@ class SignRpms(WorkerProgram):
 def _for_the_log() -> tuple[Any, ...]:
     return (
         *("--build", util.Interpolate("%(prop:buildername)s/%(prop:buildnumber)s")),
-        *("--requester", util.Property("requester", default="publish")),
+        *("--requester", util.Property(REQUESTER)),
     )

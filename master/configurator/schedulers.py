@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from buildbot.plugins import schedulers
+from buildbot.plugins import schedulers, util
 
 from master.configurator.builders import triggered_builders
+from schedulers import builder_names as names
 from schedulers.check import CheckScheduler
-from schedulers.force import ForceOfChange, ForceOnEarlier
+from schedulers.force import ForceOfChange, ForceOnEarlier, ForceRebuild
 from schedulers.gate import GateConfig, Job, Project, QueueKind, WindowRule
 from schedulers.gate_queue import GateScheduler
 from schedulers.gate_work import BUILD, TEST
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from master.gerrit.port import Gerrit
     from master.site import Site
 
+_DAY = 24 * 60 * 60
 _MAX_LOST = 5  # workers, before a change leaves the gate without a verdict on it
 # Jobs that start from a change, and what the others need of an earlier check build.
 _FROM_CHANGE = ("check", "gate", "publish", "build")
@@ -48,11 +50,17 @@ def release_plans(site: Site) -> list[ReleasePlan]:
 
 
 def gate_config(site: Site, plan: ReleasePlan) -> GateConfig:
-    """One queue for all projects of a release; a package is built once, tested on each state."""
+    """One queue for all projects of a release; a package is built once, tested on each state.
+
+    A build waits for the packages of those ahead that it builds with.
+    """
     builds_with: dict[str, set[str]] = {project: set() for project in plan.projects()}
-    for package in plan.packages:
+    needed: dict[str, set[str]] = {project: set() for project in plan.projects()}
+    for package in (site.packages[planned.name] for planned in plan.packages):
+        others = {p for name in package.builds_with for p in site.packages[name].projects}
         for project in package.projects:
-            builds_with[project] |= set(package.projects) - {project}
+            builds_with[project] |= {*package.projects, *others} - {project}
+            needed[project] |= others - set(package.projects)
     window = site.gate.window
     return GateConfig(
         projects={
@@ -61,10 +69,16 @@ def gate_config(site: Site, plan: ReleasePlan) -> GateConfig:
         },
         queues={plan.name: QueueKind(per_branch=True)},
         jobs={
-            "default": (
-                Job(BUILD, inputs=("own", "builds_with")),
+            project: (
+                Job(
+                    BUILD,
+                    inputs=("own", "builds_with"),
+                    provides=(project,),
+                    requires=tuple(sorted(others)),
+                ),
                 Job(TEST, after=(BUILD,), inputs=("all",)),
             )
+            for project, others in needed.items()
         },
         window=WindowRule(window.initial, window.floor, window.ceiling),
         attempts=site.gate.attempts,
@@ -93,7 +107,9 @@ def all_schedulers(site: Site, gerrit: Gerrit) -> list[Any]:
             schedulers.Triggerable(name=name, builderNames=[name])
             for name in triggered_builders(site)
         ),
+        *_periodic(site),
         *_forms(gerrit, plans),
+        *_forms_of_repositories(site),
     ]
 
 
@@ -108,6 +124,13 @@ def _forms(gerrit: Gerrit, plans: list[ReleasePlan]) -> Iterator[Any]:
                     release=plan,
                     package=package,
                 )
+            yield ForceRebuild(
+                name=_identifier("force", "rebuild", plan.name, package.name),
+                job="rebuild",
+                needs="state",
+                release=plan,
+                package=package,
+            )
             for job, needs in _FROM_EARLIER.items():
                 yield ForceOnEarlier(
                     name=_identifier("force", job, plan.name, package.name),
@@ -116,6 +139,53 @@ def _forms(gerrit: Gerrit, plans: list[ReleasePlan]) -> Iterator[Any]:
                     release=plan,
                     package=package,
                 )
+
+
+def _periodic(site: Site) -> Iterator[Any]:
+    """What has to happen also when nobody changes anything."""
+    for release in site.releases:
+        if "deb" in site.formats_of(release):
+            # Three may fail before clients refuse the repository for its age.
+            yield schedulers.Periodic(
+                name=_identifier("refresh", release),
+                builderNames=[names.of_repository("refresh", release, "deb")],
+                periodicBuildTimer=site.repositories.valid_days * _DAY // 4,
+            )
+
+
+def _forms_of_repositories(site: Site) -> Iterator[Any]:
+    for release, settings in site.releases.items():
+        for package_format in site.formats_of(release):
+            yield _form(
+                names.of_repository("rollback", release, package_format),
+                util.StringParameter(
+                    name="stamp",
+                    label="generation to go back to (see `lockgate generations`)",
+                    regex=r"^[0-9]{8}T[0-9]{6}\.[0-9]{6}Z$",
+                    required=True,
+                    size=28,
+                ),
+            )
+            if package_format == "deb":
+                yield _form(names.of_repository("refresh", release, package_format))
+            for mirror in settings.mirrors:
+                yield _form(names.of_mirror(release, package_format, mirror))
+
+
+def _form(builder: str, *parameters: Any) -> Any:
+    return schedulers.ForceScheduler(
+        name=force_name(builder),
+        builderNames=[builder],
+        codebases=[util.CodebaseParameter(codebase="", hide=True)],
+        buttonName=f"Force {builder}",
+        reason=util.StringParameter(name="reason", label="reason", default="by hand", size=40),
+        properties=list(parameters),
+    )
+
+
+def force_name(builder: str) -> str:
+    """Name of the scheduler behind a builder's force button."""
+    return _identifier("force", *builder.split("/"))
 
 
 def _identifier(*words: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util, worker
 
-from master.configurator.builders import COORDINATOR
+from master.configurator.builder import COORDINATOR
 
 if TYPE_CHECKING:
     from master.site import Site

@@ -7,13 +7,14 @@ of the wrong kind is an error that names the place.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from master.site.names import (
     BranchName,
     FileName,
+    Fingerprint,
     HttpUrl,
     Identifier,
     PackageName,
@@ -24,6 +25,10 @@ from master.site.names import (
 Format = Literal["deb", "rpm"]
 WorkerRole = Literal["builder", "repository", "signer", "tester"]
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _one_or_several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
 class Table(BaseModel):
@@ -74,14 +79,26 @@ class Repositories(Table):
 
     root: Path
     url: HttpUrl
-    keep_hours: Annotated[int, Field(ge=1)] = 24  # how long replaced files stay for slow clients
+    origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._+~-]{0,60}$")] = "Lockgate"
+    keep_generations: Annotated[int, Field(ge=1)] = 10  # can be gone back to, however old
+    keep_days: Annotated[float, Field(ge=1)] = 14  # replaced ones stay, also for slow clients
+    keep_versions: Annotated[int, Field(ge=1)] = 2  # of each package in the newest generation
+    valid_days: Annotated[int, Field(ge=1)] = 14  # APT clients then refuse what was not refreshed
 
 
 class SigningKeys(Table):
-    """The keys of a release, by their fingerprints; the keys are where the signer keeps them."""
+    """The keys of a release, by their fingerprints; the keys are where the signer keeps them.
 
-    deb: str | None = None
-    rpm: str | None = None
+    Of several keys the first signs RPM packages, all sign metadata: clients that know any of them
+    go on while keys are exchanged.
+    """
+
+    deb: Annotated[tuple[Fingerprint, ...], BeforeValidator(_one_or_several)] = ()
+    rpm: Annotated[tuple[Fingerprint, ...], BeforeValidator(_one_or_several)] = ()
+
+    def of(self, package_format: Format) -> tuple[str, ...]:
+        """The keys of a format's repository."""
+        return self.deb if package_format == "deb" else self.rpm
 
 
 class Release(Table):
@@ -90,6 +107,7 @@ class Release(Table):
     branch: BranchName
     codename: Identifier  # of the OS release; the APT distribution's name
     keys: SigningKeys = SigningKeys()
+    rpm_compression: Literal["gz", "zst"] = "gz"  # of RPM metadata; old clients know gz only
     mirrors: tuple[Identifier, ...] = ()
 
 
@@ -109,6 +127,7 @@ class Package(Table):
     packaging: ProjectName | None = None  # RPM: where the spec is, when not with the source
     spec: FileName | None = None
     releases: tuple[Identifier, ...]
+    builds_with: tuple[PackageName, ...] = ()  # other packages here that it needs to be built
     smoke: str | None = None  # script in the tree run by the install test; DEB: debian/tests
 
     @property
@@ -166,6 +185,7 @@ class Gate(Table):
 
     window: Window = Window()
     attempts: Annotated[int, Field(ge=1)] = 3  # of a build whose infrastructure fails
+    rebuild_one_in: Annotated[int, Field(ge=1)] = 20  # changes whose packages are built twice
 
 
 class Site(Table):
@@ -199,11 +219,16 @@ class Site(Table):
                 known = self.releases.get(release_name)
                 if known is None:
                     problems.append(f"packages.{name}.releases: no [releases.{release_name}]")
-                elif getattr(known.keys, package.format) is None:
+                elif not known.keys.of(package.format):
                     problems.append(
                         f"packages.{name}: [releases.{release_name}.keys] has no "
                         f"`{package.format}` key, and nothing is published unsigned"
                     )
+            problems += [
+                f"packages.{name}.builds_with: there is no [packages.{other}]"
+                for other in package.builds_with
+                if other not in self.packages
+            ]
         roles = {worker.role for worker in self.workers.values()}
         problems += [
             f"workers: there is no worker with role `{role}`"
@@ -238,6 +263,11 @@ class Site(Table):
             for name, package in self.packages.items()
             if project in package.projects and release in package.releases
         ]
+
+    def formats_of(self, release: str) -> list[Format]:
+        """The formats a release has packages of."""
+        packages = self.packages.values()
+        return sorted({package.format for package in packages if release in package.releases})
 
     def projects(self) -> list[str]:
         """Every Gerrit project some package comes from."""

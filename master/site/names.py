@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -36,10 +37,17 @@ def _url(*schemes: str) -> AfterValidator:
     return AfterValidator(validate)
 
 
+def _fingerprint(text: str) -> str:
+    if re.fullmatch(r"[0-9A-F]{40}", text) is None:
+        raise ValueError("expected a key's fingerprint: 40 digits 0-9 A-F, without blanks")
+    return text
+
+
 Identifier = Annotated[str, _checked(names.identifier)]
 PackageName = Annotated[str, _checked(names.package_name)]
 ProjectName = Annotated[str, _checked(names.project_name)]
 BranchName = Annotated[str, _checked(names.branch_name)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 FileName = Annotated[str, _checked(names.file_name)]
 HttpUrl = Annotated[str, _url("http", "https")]
 RsyncUrl = Annotated[str, _url("rsync")]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from workers.build.compare import changed_inputs, compare
 from workers.build.deb import build_deb
 from workers.build.request import BuildRequest
 from workers.build.rpm import build_rpm
-from workers.outcome import succeed
+from workers.clients.repository import given
+from workers.outcome import BadRequest, succeed
 from workers.sandbox import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from workers.clients.repository import Format
 
 _DEFAULT = Limits()
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -36,6 +41,15 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Folder of this user's root images.",
         ),
         click.option("--store", help="URL of the store of builds made before."),
+        click.option("--served", help="Address that repositories' paths are below."),
+        click.option(
+            "--repository",
+            multiple=True,
+            help="JSON about one with build dependencies; repeatable.",
+        ),
+        click.option(
+            "--ahead", multiple=True, help="JSON about one of a change ahead; repeatable."
+        ),
         click.option(
             "--timeout",
             default=_DEFAULT.seconds,
@@ -67,19 +81,13 @@ def build() -> None:
 @build.command()
 @_common
 @click.option(
-    "--repository",
-    "repositories",
-    multiple=True,
-    help="A 'deb' line of sources.list(5) for build dependencies; may be repeated.",
-)
-@click.option(
     "--upstream-archive",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="NAME_VERSION.orig.tar.* of an earlier build of this upstream version.",
 )
 def deb(upstream_archive: Path | None, **options: Any) -> None:
     """Build a DEB package from a tree with debian/ in it."""
-    succeed(build_deb(_request(**options), upstream_archive))
+    succeed(build_deb(_request("deb", **options), upstream_archive))
 
 
 @build.command()
@@ -87,30 +95,55 @@ def deb(upstream_archive: Path | None, **options: Any) -> None:
 @click.option("--packaging", required=True, type=_FOLDER, help="Tree with the spec and patches.")
 @click.option("--spec", required=True, help="The spec's file name in the packaging tree.")
 @click.option("--dist", required=True, help="Appended to the release, such as '.lg7'.")
-@click.option(
-    "--repository",
-    "repositories",
-    multiple=True,
-    help="URL of an RPM repository for build dependencies; may be repeated.",
-)
 def rpm(packaging: Path, spec: str, dist: str, **options: Any) -> None:
     """Build an RPM package from a source tree and a spec."""
-    succeed(build_rpm(_request(**options), packaging=packaging, spec=spec, dist=dist))
+    succeed(build_rpm(_request("rpm", **options), packaging=packaging, spec=spec, dist=dist))
+
+
+@build.command("compare")
+@click.option("--format", "package_format", type=click.Choice(["deb", "rpm"]), required=True)
+@click.option("--first", type=_FOLDER, required=True, help="Results of a build.")
+@click.option("--again", type=_FOLDER, required=True, help="Results of building it again.")
+@click.option("--inputs-of-first", default="{}", help="JSON, as the build answered.")
+@click.option("--inputs-of-again", default="{}", help="JSON, as the build answered.")
+def compare_command(
+    package_format: Format, first: Path, again: Path, inputs_of_first: str, inputs_of_again: str
+) -> None:
+    """Say whether two builds made the same packages."""
+    inputs = _inputs(inputs_of_first), _inputs(inputs_of_again)
+    succeed(compare(package_format, first, again, changed_inputs(*inputs), _DEFAULT))
+
+
+def _inputs(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise BadRequest(f"inputs of a build are a JSON object: {error}") from error
+    if not isinstance(found, dict):
+        raise BadRequest("inputs of a build are a JSON object")
+    return found
 
 
 def _request(
+    package_format: Format,
     *,
     source: Path,
     out: Path,
     roots: Path,
     store: str | None,
+    served: str | None,
+    repository: tuple[str, ...],
+    ahead: tuple[str, ...],
     timeout: float,
     memory: int,
     processes: int,
     disk: int,
     log_limit: int,
-    repositories: tuple[str, ...],
 ) -> BuildRequest:
+    ranked = [*((one, 1) for one in ahead), *((one, None) for one in repository)]
+    if ranked and served is None:
+        raise BadRequest("--repository and --ahead need --served, the address they are below")
+    repositories = given(served, package_format, ranked) if served is not None else ()
     limits = Limits(
         seconds=timeout,
         memory=memory,

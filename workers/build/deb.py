@@ -11,7 +11,6 @@ them as the patch ``debian-changes``.
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from debian.deb822 import Changes
@@ -32,6 +31,7 @@ from workers.build.request import (
 )
 from workers.build.store import made_before
 from workers.build.tree import read_text, tree_id
+from workers.clients.apt import apt_files
 from workers.outcome import BadRequest, ChangeFault, InfrastructureFault
 from workers.roots import make_root
 from workers.sandbox import Sandbox
@@ -46,7 +46,6 @@ _FETCHED = "/var/cache/apt/archives"
 _EXTRA_SOURCES = "/etc/apt/sources.list.d/lockgate.list"
 _ARCHIVE_ENDINGS = ("gz", "xz", "bz2")
 _BINARY_ENDINGS = (".deb", ".udeb")
-_SOURCE_LINE = re.compile(r"deb( \[[^\]]*\])? \S+ \S+( \S+)*")
 _APT = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -56,9 +55,6 @@ def build_deb(request: BuildRequest, upstream_archive: Path | None = None) -> di
     ``upstream_archive`` is the ``NAME_VERSION.orig.tar.*`` of an earlier build of the same upstream
     version. Raises ChangeFault for what is wrong with the tree, its build or its results.
     """
-    for line in request.repositories:
-        if not _SOURCE_LINE.fullmatch(line):
-            raise BadRequest(f"repository {line!a} is not a 'deb' line as in sources.list(5)")
     stages = Stages(request.limits.seconds)
     source = read_deb_source(request.source)
     request.prepare_out()
@@ -135,14 +131,14 @@ class _Build:
         """Fetch what debian/control asks for and the root lacks; answer its files' digests."""
         repositories = self._request.repositories
         if repositories:
-            self._sandbox.write(_EXTRA_SOURCES, "".join(f"{x}\n" for x in repositories).encode())
+            lines, files = apt_files(repositories)
+            for path, content in {**files, _EXTRA_SOURCES: lines.encode()}.items():
+                self._sandbox.write(path, content)
         check = self._sandbox.run(["dpkg-checkbuilddeps"], folder=self._tree)
         if check.success:
             return ()
         if repositories:
-            self._apt(
-                "update",
-                "--error-on=any",
+            self._update(
                 f"--option=Dir::Etc::SourceList={_EXTRA_SOURCES}",
                 "--option=Dir::Etc::SourceParts=-",
                 "--option=APT::Get::List-Cleanup=false",
@@ -150,7 +146,7 @@ class _Build:
         # Downloading runs nothing of the packages, installing does: so that has no network.
         download = ("build-dep", "--yes", "--download-only", self._tree)
         if not self._apt(*download, may_fail=True):  # the image's indexes are as old as the image
-            self._apt("update")
+            self._update()
             self._apt(*download)
         return digests(self._sandbox, _FETCHED, "*.deb")
 
@@ -324,6 +320,18 @@ class _Build:
         if not result.success and (not may_fail or result.stopped is not None):
             raise failure.explain_dependencies(result, self._request.log)
         return result.success
+
+    def _update(self, *options: str) -> None:
+        """Read the repositories; that one cannot be read is no fault of the change."""
+        result = self._sandbox.run(
+            ["apt-get", "update", "--error-on=any", *options],
+            as_root=True,
+            network=True,
+            environment=_APT,
+            seconds=self._stages.left,
+        )
+        if not result.success:
+            raise InfrastructureFault(f"reading the repositories: {result.why}", result.tail)
 
     def _must(self, *command: str) -> None:
         result = self._sandbox.run(command, seconds=self._stages.left)

@@ -14,11 +14,11 @@ from workers.outcome import BadRequest, ChangeFault, InfrastructureFault
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from workers.clients.repository import Repository
     from workers.sandbox import Limits, Sandbox
 
 BUILD_USER = 1000
 _RESULT_BYTES = 4 << 30
-_LONGEST_LINE = 1000
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class BuildRequest:
     out: Path
     roots: Path
     limits: Limits
-    repositories: tuple[str, ...] = ()
+    repositories: tuple[Repository, ...] = ()
     """Sources of build dependencies besides the base distribution."""
     store: str | None = None
     """URL of the store of builds made before."""
@@ -37,9 +37,6 @@ class BuildRequest:
     def __post_init__(self) -> None:
         if not self.source.is_dir():
             raise BadRequest(f"there is no source tree at {self.source}")
-        for line in self.repositories:
-            if not line.isprintable() or len(line) > _LONGEST_LINE:
-                raise BadRequest(f"repository {line[:60]!a} is not one printable line")
 
     @property
     def log(self) -> Path:

@@ -26,6 +26,7 @@ from workers.build.request import (
 from workers.build.store import made_before
 from workers.build.tarball import COMPRESSIONS, write_compressed
 from workers.build.tree import read_text, refuse_archives, tree_id
+from workers.clients.dnf import dnf_files
 from workers.outcome import BadRequest, ChangeFault
 from workers.roots import make_root
 from workers.sandbox import Sandbox
@@ -37,7 +38,6 @@ _TOP = "/build/rpmbuild"
 _FETCHED = "/var/cache/dnf"
 _SOURCES = f"{_TOP}/SOURCES"
 _DIST = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._~+]*")
-_URL = re.compile(r"(https?|file)://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _SOURCE_TAG = re.compile(r"^source0?\s*:\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
 # What rpmspec makes of %setup: into the build folder, unpack, into the source's own folder.
 _SETUP = re.compile(
@@ -78,9 +78,6 @@ def build_rpm(request: BuildRequest, *, packaging: Path, spec: str, dist: str) -
         raise BadRequest(f"{spec!a} is not the name of a spec file")
     if _DIST.fullmatch(dist) is None:
         raise BadRequest(f"dist {dist!a} must be a dot followed by letters, digits and . _ ~ +")
-    for url in request.repositories:
-        if _URL.fullmatch(url) is None:
-            raise BadRequest(f"repository {url!a} is not an http, https or file URL")
     stages = Stages(request.limits.seconds)
     read_text(packaging, spec)
     refuse_archives(packaging, packaging="")
@@ -166,10 +163,8 @@ class _Build:
 
         Without repositories, what the root does not provide is named by rpmbuild itself.
         """
-        for number, url in enumerate(self._request.repositories):
-            section = f"lockgate-{number}"
-            text = f"[{section}]\nname={section}\nbaseurl={url}\nenabled=1\ngpgcheck=0\n"
-            self._sandbox.write(f"/etc/yum.repos.d/{section}.repo", text.encode())
+        for path, content in dnf_files(self._request.repositories).items():
+            self._sandbox.write(path, content)
         if not self._request.repositories:
             return ()
         # Downloading runs nothing of the packages, installing does: so that has no network.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
+from workers.clients.repository import given
 from workers.install_test.deb import Apt
-from workers.install_test.repository import Description, Repository, read_description
 from workers.install_test.rpm import Dnf
 from workers.install_test.sandbox_machine import SandboxMachine
 from workers.install_test.test import Asked, InstallTest, Package
@@ -18,6 +18,7 @@ from workers.roots import make_root
 from workers.sandbox import Limits
 
 if TYPE_CHECKING:
+    from workers.clients.repository import Format
     from workers.install_test.client import PackageClient
 
 _DEFAULT = Limits()
@@ -73,10 +74,7 @@ def install(
     ranked = [(repository, 0), *((one, 1) for one in ahead), *((one, None) for one in other)]
     asked = Asked(
         packages=_packages(packages),
-        repositories=tuple(
-            _repository(read_description(text), served, package_format, rank)
-            for text, rank in ranked
-        ),
+        repositories=given(served, cast("Format", package_format), ranked),
         smoke=None if smoke is None else _in_tree(smoke, tests),
         source=tests is not None,
     )
@@ -101,16 +99,6 @@ def _packages(text: str) -> tuple[Package, ...]:
             raise BadRequest(f"--packages is NAME=VERSION,..., not {text[:200]!a}")
         found.append(Package(package_name(name), version(number)))
     return tuple(found)
-
-
-def _repository(
-    description: Description, served: str, package_format: str, rank: int | None
-) -> Repository:
-    if not served.startswith(("http://", "https://")) or served.split() != [served]:
-        raise BadRequest(f"--served is an address such as http://HOST:PORT, not {served[:200]!a}")
-    if description.format != package_format:
-        raise BadRequest(f"{description.path} is no repository of {package_format} packages")
-    return Repository(description, served.rstrip("/"), rank)
 
 
 def _in_tree(smoke: Path, tests: Path | None) -> PurePosixPath:

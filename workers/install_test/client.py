@@ -11,8 +11,8 @@ from workers.outcome import InfrastructureFault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workers.clients.repository import Repository
     from workers.install_test.machine import Machine
-    from workers.install_test.repository import Repository
     from workers.sandbox import Result
 
 # What differs on any system after a package came and went. Accounts are kept on purpose: files of

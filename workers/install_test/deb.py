@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from workers.clients.apt import apt_files
 from workers.install_test.client import (
     ALWAYS_IGNORED,
     DependencyError,
@@ -18,15 +19,13 @@ from workers.outcome import InfrastructureFault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workers.clients.repository import Repository
     from workers.install_test.machine import Machine
-    from workers.install_test.repository import Repository
     from workers.sandbox import Result
 
 _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive"}
 _SOURCES = "/etc/apt/sources.list"
 _ADDED = "/etc/apt/lockgate.list"
-# From 1000 on a version is taken even if it is lower than another one or the installed one.
-_PRIORITIES = {0: 1001, 1: 1000}
 _UNMET = re.compile(r" (Pre-?)?Depends: | Conflicts: | Breaks: ")
 _APT = ("apt-get", "--yes", "--quiet", "--no-install-recommends")
 
@@ -56,23 +55,11 @@ class Apt(PackageClient):
         self._tested_url = ""
 
     def configure(self, machine: Machine, repositories: Sequence[Repository]) -> None:
-        """Add them before the base distribution's; read only what they hold.
-
-        Of one version that two repositories have, apt takes the one of the first in its list.
-        """
+        """Add them before the base distribution's; read only what they hold."""
         self._tested_url = f"{repositories[0].url}/"
-        lines = ""
-        for place, repository in enumerate(repositories):
-            key = repository.fetch_key()
-            suffix = "asc" if key.startswith(b"-----BEGIN") else "gpg"
-            keyring = f"/etc/apt/keyrings/lockgate-{place}.{suffix}"
-            machine.put(keyring, key)
-            codename = repository.description.codename
-            lines += f"deb [signed-by={keyring}] {repository.url} {codename} main\n"
-            if repository.rank is not None:
-                machine.put(
-                    f"/etc/apt/preferences.d/lockgate-{place}", _preference(repository).encode()
-                )
+        lines, files = apt_files(repositories)
+        for path, content in files.items():
+            machine.put(path, content)
         machine.put(_ADDED, lines.encode())
         machine.put(_SOURCES, lines.encode() + machine.fetch(_SOURCES))
         self._update(machine, _ADDED)  # the base's lists are in the image
@@ -156,11 +143,6 @@ class Apt(PackageClient):
             environment=_ENVIRONMENT,
             capture=capture,
         )
-
-
-def _preference(repository: Repository) -> str:
-    priority = _PRIORITIES[repository.rank or 0]
-    return f"Package: *\nPin: release o={repository.description.origin}\nPin-Priority: {priority}\n"
 
 
 def _unmet(result: Result) -> list[str]:

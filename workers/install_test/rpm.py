@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from workers.clients.dnf import FIRST, dnf_files
 from workers.install_test.client import (
     ALWAYS_IGNORED,
     DependencyError,
@@ -17,13 +18,10 @@ from workers.outcome import InfrastructureFault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workers.clients.repository import Repository
     from workers.install_test.machine import Machine
-    from workers.install_test.repository import Repository
     from workers.sandbox import Result
 
-_REPOSITORIES = "/etc/yum.repos.d"
-_TESTED = "lockgate-0"
-_ORDINARY_PRIORITY = 99
 _DNF = (
     *("dnf", "--assumeyes", "--setopt=install_weak_deps=False"),
     *("--setopt=keepcache=True", "--setopt=clean_requirements_on_remove=False"),
@@ -57,18 +55,17 @@ class Dnf(PackageClient):
     root_kind = "rpm-install"
     ignored = ALWAYS_IGNORED | frozenset(
         {
-            *("/etc/yum.repos.d", "/etc/dnf", "/var/cache/dnf", "/var/lib/dnf"),
+            *("/etc/yum.repos.d", "/etc/pki/rpm-gpg", "/etc/dnf", "/var/cache/dnf", "/var/lib/dnf"),
             *("/var/lib/rpm", "/usr/lib/sysimage/rpm", "/root/.rpmdb", "/build/.rpmdb"),
         }
     )
 
     def configure(self, machine: Machine, repositories: Sequence[Repository]) -> None:
-        """Add them; packages are signed after the tests, so no signature is asked for."""
+        """Add them."""
         folders = machine.run(["mkdir", "--parents", *_FOLDERS], as_root=True)
         expect(folders, "making an RPM distribution's folders")
-        for place, repository in enumerate(repositories):
-            name = f"lockgate-{place}"
-            machine.put(f"{_REPOSITORIES}/{name}.repo", _configuration(name, repository).encode())
+        for path, content in dnf_files(repositories).items():
+            machine.put(path, content)
         expect(self._dnf(machine, "makecache", network=True), "reading the repositories")
 
     def plan(self, machine: Machine, name: str) -> Plan:
@@ -88,7 +85,7 @@ class Dnf(PackageClient):
         if name not in of:
             raise InfrastructureFault(f"dnf would not fetch {name} to install it")
         version, file = of.pop(name)
-        return Plan(version, file.startswith(f"{_CACHE}/{_TESTED}-"), tuple(sorted(of)))
+        return Plan(version, file.startswith(f"{_CACHE}/{FIRST}-"), tuple(sorted(of)))
 
     def download(self, machine: Machine, names: Sequence[str]) -> None:
         """Fetch into dnf's cache."""
@@ -138,12 +135,3 @@ def _problems(printed: str) -> list[str]:
     """Return dnf's own account of why it finds no solution."""
     lines = [line.strip() for line in printed.splitlines()]
     return [line for line in lines if _PROBLEM.search(line)]
-
-
-def _configuration(name: str, repository: Repository) -> str:
-    # Lower is better; dnf then hides what other repositories have of the same package.
-    priority = _ORDINARY_PRIORITY if repository.rank is None else repository.rank + 1
-    return (
-        f"[{name}]\nname={name}\nbaseurl={repository.url}/\nenabled=1\ngpgcheck=0\n"
-        f"repo_gpgcheck=0\npriority={priority}\nmetadata_expire=1\nskip_if_unavailable=0\n"
-    )

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import PurePosixPath
 
+    from workers.clients.repository import Repository
     from workers.install_test.autopkgtest import Test
     from workers.install_test.client import PackageClient
     from workers.install_test.machine import Machine
-    from workers.install_test.repository import Repository
     from workers.sandbox import Result
 
 _SHOWN = 20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workers.lint.enclosure import run_enclosed
 from workers.lint.judgement import judge
 from workers.names import file_name
 from workers.outcome import BadRequest, ChangeFault, InfrastructureFault
 from workers.sandbox import Limits
+from workers.sandbox.enclosure import run_enclosed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,8 @@ def lint(
     packages = [file_name(file.name) for file in files if file.name.endswith(linter.suffixes)]
     if not packages:
         raise BadRequest(f"there are no packages in {folder}")
-    result = run_enclosed(linter.command, files, packages, _LIMITS)
+    copies = {file.name: file for file in files}
+    result = run_enclosed(linter.command, copies, packages, _LIMITS)
     if result.stopped is not None:
         raise ChangeFault(f"{linter.name} did not come to an end: {result.why}", result.tail)
     if result.status in linter.unreadable:

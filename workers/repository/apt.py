@@ -105,7 +105,8 @@ class AptFormat:
     layouts: Mapping[str, Layout] = field(
         default_factory=lambda: {BINARY: BinaryLayout(), SOURCE: SourceLayout()}
     )
-    signed_text: str | None = "Release"
+    text_name: str = "Release"
+    detached_signature: str = "Release.gpg"
 
     @property
     def commit_point(self) -> str:

@@ -125,7 +125,12 @@ def rollback(package_format: str, root: Path, codename: str, stamp: str, **optio
 @_repository
 @_codename
 @click.option("--stage", "name", required=True)
-@click.option("--inrelease", type=click.Path(path_type=Path), help="APT: the signed Release.")
+@click.option(
+    "--signed",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder with the signatures of what is staged.",
+)
 @click.option("--retention", type=float, required=True, help="Seconds a replaced one stays.")
 @click.option(
     "--generations",
@@ -140,13 +145,13 @@ def commit(
     root: Path,
     codename: str,
     name: str,
-    inrelease: Path | None,
+    signed: Path,
     retention: float,
     number: int,
 ) -> None:
     """Make a staged generation the published one."""
     release = _release(package_format, root, codename)
-    succeed(release.commit(name, inrelease, generations=number, seconds=retention))
+    succeed(release.commit(name, signed, generations=number, seconds=retention))
 
 
 @repository.command()

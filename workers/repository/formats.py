@@ -32,8 +32,13 @@ class RepositoryFormat(Protocol):
         ...
 
     @property
-    def signed_text(self) -> str | None:
-        """Name of the text that is signed to become the commit point; None: it is not signed."""
+    def text_name(self) -> str:
+        """Name of the text that is signed: it or its signed form is the commit point."""
+        ...
+
+    @property
+    def detached_signature(self) -> str:
+        """Name of the text's signature, which lies beside the commit point."""
         ...
 
     def read(self, folder: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:

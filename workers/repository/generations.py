@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
+INDEX = "index.json"
+"""Beside the descriptions of generations: which can be gone back to."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Line:
     """Paths of package files it needs and the one before did not."""
     removed: list[str]
     """Paths of package files the one before needed and it does not."""
+    reason: str
 
 
 _GENERATION = TypeAdapter(Generation)
@@ -174,3 +177,17 @@ def summary(generation: Generation) -> dict[str, Any]:
 def summary_text(generation: Generation) -> bytes:
     """The same, as a file."""
     return json.dumps(summary(generation), indent=1).encode()
+
+
+def index_text(kept: list[Line]) -> bytes:
+    """What can be gone back to, as a file, the published generation first."""
+    told = [
+        {
+            "generation": line.stamp,
+            "reason": line.reason,
+            "files_added": len(line.added),
+            "files_removed": len(line.removed),
+        }
+        for line in kept
+    ]
+    return json.dumps(told, indent=1).encode()

@@ -7,26 +7,24 @@ on reading it, operators go back to it.
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
-import subprocess
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from workers.names import identifier
 from workers.outcome import BadRequest, InfrastructureFault
-from workers.repository import files
+from workers.repository import files, signatures
 from workers.repository.generations import (
+    INDEX,
     Generation,
     Generations,
     Line,
+    index_text,
     moment,
     new_stamp,
     split,
@@ -39,15 +37,12 @@ from workers.repository.table import Edition, Row, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from workers.repository.formats import RepositoryFormat
     from workers.repository.joined import Encoding
 
 KEY = "key.asc"  # public key of the repository, put there by the operator
-_SIGNED = re.compile(
-    rb"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-z]+: [^\n]*\n)+\n(?:(?!-----)[^\n]*\n)*"
-    rb"-----BEGIN PGP SIGNATURE-----\n(?:(?!-----)[^\n]*\n)*-----END PGP SIGNATURE-----\n?"
-)
 
 
 @dataclass(frozen=True)
@@ -89,13 +84,14 @@ class ReleaseRepository:
         """Prepare the next generation with a folder's packages; without any, a fresh date for all.
 
         Of each package the newest ``keep`` versions stay listed. The answer's ``to_sign`` is the
-        text to be signed, None if it needs no signature. Raises as :meth:`accepts` does.
+        text to be signed. Raises as :meth:`accepts` does.
         """
         with self._locked(), files.full_disk_told(self.root):
             base = self._prepare()
-            if packages is None:
-                return self._write_stage(base, "refresh", dict(base.tables), {}, {})
             known: dict[str, bytes] = {}
+            if packages is None:
+                tables = self._complete(base, known)
+                return self._write_stage(base, "refresh", tables, known, {})
             editions: dict[str, Edition] = {}
             sources: dict[str, Path] = {}
             for name, rows in self.format.read(packages).items():
@@ -105,7 +101,7 @@ class ReleaseRepository:
                     if self._check(edition, row, own):
                         self._enter(edition, row, keep)
                         sources |= own
-            tables = dict(base.tables)
+            tables = self._complete(base, known)
             for name, edition in editions.items():
                 tables[name], made = edition.finish()
                 known |= made
@@ -126,9 +122,9 @@ class ReleaseRepository:
         raise BadRequest(f"generation {stamp!a} is not kept; there are {kept or 'none'}")
 
     def commit(
-        self, name: str, inrelease: Path | None, *, generations: int, seconds: float
+        self, name: str, signed: Path, *, generations: int, seconds: float
     ) -> dict[str, Any]:
-        """Make a staged generation the published one.
+        """Make a staged generation the published one; ``signed`` is the folder with its signatures.
 
         The newest ``generations`` stay, and those replaced less than ``seconds`` ago. Raises
         BadRequest for a signature that is not of the repository's key over the staged text and
@@ -143,17 +139,16 @@ class ReleaseRepository:
             if plan.generation.base != before:
                 self._discard(stage)
                 raise InfrastructureFault("the repository was published meanwhile; stage again")
-            text = (stage / "release" / self._text_name).read_bytes()
-            content = text
-            if self.format.signed_text is not None:
-                content = self._verified(inrelease, text)
-                for path, stored in self.format.plain_names(plan.generation.tables).items():
-                    files.link(self.root / stored, self.root / path, scratch=self._scratch)
+            content, others = self._signed(stage / "release" / self.format.text_name, signed)
+            for path, stored in self.format.plain_names(plan.generation.tables).items():
+                files.link(self.root / stored, self.root / path, scratch=self._scratch)
             commit = files.sha256_of(content)
             line = Line(**{**vars(plan.line), "commit": commit})
             self._generations.write(plan.generation, line)
             point = self.root / self.format.commit_point
             last = point.stat().st_mtime if point.exists() else 0
+            for other, its in others.items():
+                files.write(point.with_name(other), its, scratch=self._scratch)
             # Clients ask whether it is newer than what they have, in whole seconds.
             files.write(point, content, scratch=self._scratch, after=last)
             files.settle(point.parent)
@@ -179,9 +174,18 @@ class ReleaseRepository:
     def _generations(self) -> Generations:
         return Generations(self.root, self._scratch)
 
-    @property
-    def _text_name(self) -> str:
-        return self.format.signed_text or self.format.commit_point.rpartition("/")[2]
+    def _signed(self, text: Path, signed: Path) -> tuple[bytes, dict[str, bytes]]:
+        """The commit point's content, and by their names that of the files beside it."""
+        key, content = self.root / KEY, text.read_bytes()
+        others = {}
+        point = self.format.commit_point.rpartition("/")[2]
+        if point != text.name:
+            # Clients prefer the commit point to the pair, which is never quite of one moment.
+            others[text.name] = content
+            content = signatures.clear_signed(signed / point, content, key)
+        signature = self.format.detached_signature
+        others[signature] = signatures.detached(signed / signature, text, key)
+        return content, others
 
     def _locked(self) -> Any:
         return files.lock(self.root / ".lock")
@@ -199,6 +203,14 @@ class ReleaseRepository:
         if present.stamp and not self._summary_path(present.stamp).exists():
             self._show(present)
         return present
+
+    def _complete(self, base: Generation, known: dict[str, bytes]) -> dict[str, Table]:
+        """All tables of the format; of a repository never published before they are empty."""
+        tables = dict(base.tables)
+        for name in (each for each in self.format.layouts if each not in tables):
+            tables[name], made = self._edition(name, Table(), known).finish()
+            known |= made
+        return tables
 
     def _edition(self, name: str, table: Table, known: dict[str, bytes]) -> Edition:
         """A table to be read; ``known`` holds index files by SHA-256, and gets those read."""
@@ -266,13 +278,11 @@ class ReleaseRepository:
                     files.write(self.root / path, known[sha256], scratch=self._scratch)
             stamp = generation.stamp
             text = self.format.commit_text(tables, stamp, moment(stamp))
-            files.write(stage / "release" / self._text_name, text, scratch=self._scratch)
+            files.write(stage / "release" / self.format.text_name, text, scratch=self._scratch)
         except BaseException:
             self._discard(stage)
             raise
-        to_sign = None
-        if self.format.signed_text is not None:
-            to_sign = str(stage / "release" / self._text_name)
+        to_sign = str(stage / "release" / self.format.text_name)
         return {"stage": name, "to_sign": to_sign, "added": generation.added}
 
     def _next(
@@ -308,7 +318,7 @@ class ReleaseRepository:
             removed=[row.package.words() for row in removed],
         )
         indexes = [path for path, _ in self._indexes(tables)]
-        return generation, Line(stamp, "", commit, indexes, sorted(needed), sorted(gone))
+        return generation, Line(stamp, "", commit, indexes, sorted(needed), sorted(gone), reason)
 
     def _indexes(self, tables: dict[str, Table]) -> Iterator[tuple[str, str]]:
         """Where each index file belongs, and its SHA-256."""
@@ -360,32 +370,10 @@ class ReleaseRepository:
                     files.remove(self.root / name, self.root)
                 files.remove(self._summary_path(line.stamp), self.root)
             self._generations.forget(kept)
+        files.write(self.root / "generations" / INDEX, index_text(kept), scratch=self._scratch)
         for stage in self._stages.iterdir():
             if time.time() - stage.stat().st_mtime >= seconds:
                 self._discard(stage)
-
-    def _verified(self, inrelease: Path | None, release: bytes) -> bytes:
-        if inrelease is None:
-            raise BadRequest("an APT repository is committed with --inrelease, the signed Release")
-        try:
-            content = inrelease.read_bytes()
-        except OSError as error:
-            raise BadRequest(f"{inrelease} cannot be read: {error}") from error
-        if _SIGNED.fullmatch(content) is None:
-            raise BadRequest(f"{inrelease} is not one signed text and nothing else")
-        key = self.root / KEY
-        if not key.is_file():
-            raise BadRequest(f"{key} is missing: put the repository's public key there")
-        with tempfile.TemporaryDirectory() as folder:
-            keyring, clear = Path(folder) / "keyring.gpg", Path(folder) / "clear"
-            _gpg(["gpg", "--homedir", folder, "--dearmor", "--output", str(keyring), str(key)])
-            _gpg(
-                ["gpgv", "--keyring", str(keyring), "--output", str(clear), str(inrelease)],
-                wrong=f"{inrelease} is not signed by the key in {key}",
-            )
-            if clear.read_bytes().rstrip() != release.rstrip():
-                raise BadRequest(f"{inrelease} signs another text than the staged Release")
-        return content
 
 
 def _plan(stage: Path) -> Plan | None:
@@ -394,9 +382,3 @@ def _plan(stage: Path) -> Plan | None:
         return _PLAN.validate_json((stage / "plan.json").read_bytes())
     except FileNotFoundError:
         return None
-
-
-def _gpg(command: list[str], wrong: str = "the public key cannot be read") -> None:
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if result.returncode != 0:
-        raise BadRequest(wrong, result.stderr[-1000:])

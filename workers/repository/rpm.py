@@ -95,7 +95,8 @@ class RpmFormat:
     compression: Literal["gz", "zst"] = "gz"
 
     commit_point: str = "repodata/repomd.xml"
-    signed_text: str | None = None
+    text_name: str = "repomd.xml"
+    detached_signature: str = "repomd.xml.asc"
 
     @property
     def layouts(self) -> Mapping[str, Layout]:

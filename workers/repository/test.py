@@ -43,11 +43,12 @@ def publish_test_repository(
     which: RepositoryFormat = (
         AptFormat(codename, origin) if package_format == "deb" else RpmFormat()
     )
+    fingerprints: list[str] = []
     try:
         with files.full_disk_told(root.parent):
             made = _make(which, partial, packages)
-            if which.signed_text is not None:
-                _sign(which, partial, Home.of(home))
+            if package_format == "deb":
+                fingerprints.append(_sign(which, partial, Home.of(home)))
             partial.chmod(0o755)
             try:
                 partial.rename(root)
@@ -63,7 +64,8 @@ def publish_test_repository(
         "format": package_format,
         "origin": origin,
         "codename": codename,
-        "key": f"test/{name}/{KEY}" if which.signed_text is not None else None,
+        "key": f"test/{name}/{KEY}" if package_format == "deb" else None,
+        "fingerprints": fingerprints,
         "packages": made,
     }
 
@@ -92,11 +94,12 @@ def _make(which: RepositoryFormat, root: Path, packages: Path) -> list[dict[str,
     return made
 
 
-def _sign(which: RepositoryFormat, root: Path, home: Home) -> None:
+def _sign(which: RepositoryFormat, root: Path, home: Home) -> str:
     key = throw_away_key(home)
     point = root / which.commit_point
-    files.write(point, home.clear_sign(key, point.read_bytes()))
-    files.write(root / KEY, home.public_key(key))
+    files.write(point, home.clear_sign([key], point.read_bytes()))
+    files.write(root / KEY, home.public_keys([key]))
+    return key.fingerprint
 
 
 def _nothing(sha256: str, _encoding: Encoding) -> bytes:

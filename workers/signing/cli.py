@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from workers.outcome import BadRequest, succeed
-from workers.repository.files import sha256, write
-from workers.signing.gnupg import Home
+from workers.repository.files import sha256
+from workers.signing.gnupg import Home, Key
 from workers.signing.log import record
+from workers.signing.metadata import sign_metadata
 from workers.signing.rpms import sign_rpms
 
 _home = click.option("--home", type=click.Path(path_type=Path), required=True)
 _key = click.option("--key", required=True, help="Fingerprint of the key to sign with.")
+_keys = click.option(
+    "--key", "fingerprints", multiple=True, required=True, help="Of a key; repeatable."
+)
 _build = click.option("--build", required=True, help="The build this is signed for.")
 _requester = click.option("--requester", required=True, help="Who asked for it.")
 
@@ -25,29 +30,27 @@ def sign() -> None:
 
 @sign.command()
 @_home
-@_key
-@click.option("--file", "text", type=click.Path(path_type=Path), required=True)
+@_keys
+@click.option("--repository", required=True, help="Whose generation it is, as RELEASE/FORMAT.")
+@click.option("--staged", type=click.Path(path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @_build
 @_requester
-def release(home: Path, key: str, text: Path, out: Path, build: str, requester: str) -> None:
-    """Sign an APT repository's Release text into an InRelease."""
-    keys = Home.of(home, make=False)
-    fingerprint = keys.fingerprint(key)
-    try:
-        content = text.read_bytes()
-    except OSError as error:
-        raise BadRequest(f"cannot read what is to be signed: {error}") from error
-    record(
-        keys.path,
-        what="Release",
-        sha256=sha256(text),
-        key=fingerprint,
-        build=build,
-        requester=requester,
-    )
-    write(out, keys.clear_sign(fingerprint, content))
-    succeed({"file": str(out), "key": fingerprint, "sha256": sha256(out)})
+def metadata(
+    home: Path,
+    fingerprints: tuple[str, ...],
+    repository: str,
+    staged: Path,
+    out: Path,
+    build: str,
+    requester: str,
+) -> None:
+    """Sign the text of a staged generation, Release or repomd.xml, with all keys."""
+    opened = Home.of(home, make=False)
+    keys = [opened.key(fingerprint) for fingerprint in fingerprints]
+    why = {"build": build, "requester": requester, "repository": repository}
+    made = sign_metadata(opened, keys, staged, out, why)
+    succeed({"files": made, "warnings": _warnings(keys)})
 
 
 @sign.command()
@@ -59,18 +62,19 @@ def release(home: Path, key: str, text: Path, out: Path, build: str, requester: 
 @_requester
 def rpm(home: Path, key: str, source: Path, out: Path, build: str, requester: str) -> None:
     """Sign each RPM package of a folder into another folder."""
-    keys = Home.of(home, make=False)
-    fingerprint = keys.fingerprint(key)
+    opened = Home.of(home, make=False)
+    signer = opened.key(key)
     for package in sorted(source.glob("*.rpm")):
         record(
-            keys.path,
+            opened.path,
             what=package.name,
             sha256=sha256(package),
-            key=fingerprint,
+            key=signer.fingerprint,
             build=build,
             requester=requester,
         )
-    succeed({"packages": sign_rpms(keys, fingerprint, source, out), "key": fingerprint})
+    signed = sign_rpms(opened, signer, source, out)
+    succeed({"packages": signed, "key": signer.fingerprint, "warnings": _warnings([signer])})
 
 
 @sign.group("keys")
@@ -83,16 +87,26 @@ def keys_group() -> None:
 @click.option("--kind", type=click.Choice(["rpm", "deb"]), required=True)
 @click.option("--name", required=True)
 @click.option("--email", required=True)
-def make(home: Path, kind: str, name: str, email: str) -> None:
+@click.option(
+    "--expires", default="never", show_default=True, help="As gpg takes it: 2y, 2030-01-31."
+)
+def make(home: Path, kind: str, name: str, email: str, expires: str) -> None:
     """Make a key without a passphrase; what protects it is the home's owner and mode."""
-    succeed({"fingerprint": Home.of(home).make_key(kind, f"{name} <{email}>")})
+    if any(not text.isprintable() or set(text) & set("<>") for text in (name, email)):
+        raise BadRequest("--name and --email are printable, without < and >")
+    made = Home.of(home).make_key(kind, f"{name} <{email}>", expires)
+    succeed({"fingerprint": made.fingerprint})
 
 
 @keys_group.command()
 @_home
-@_key
-def export(home: Path, key: str) -> None:
-    """Show a public key, for the clients."""
-    keys = Home.of(home, make=False)
-    fingerprint = keys.fingerprint(key)
-    succeed({"fingerprint": fingerprint, "public_key": keys.public_key(fingerprint).decode()})
+@_keys
+def export(home: Path, fingerprints: tuple[str, ...]) -> None:
+    """Show public keys, for the clients: all that a repository is signed with, in one file."""
+    opened = Home.of(home, make=False)
+    keys = [opened.key(fingerprint) for fingerprint in fingerprints]
+    succeed({"public_key": opened.public_keys(keys).decode(), "warnings": _warnings(keys)})
+
+
+def _warnings(keys: list[Key]) -> list[str]:
+    return [warning for key in keys for warning in key.warnings(datetime.now(UTC))]

@@ -14,10 +14,10 @@ from workers.repository.rpm import identity
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workers.signing.gnupg import Home
+    from workers.signing.gnupg import Home, Key
 
 
-def sign_rpms(home: Home, fingerprint: str, source: Path, to: Path) -> list[dict[str, Any]]:
+def sign_rpms(home: Home, key: Key, source: Path, to: Path) -> list[dict[str, Any]]:
     """Copy each package of a folder and sign the copy (rpmsign(8)).
 
     Raises InfrastructureFault when signing changed more than the signature.
@@ -28,21 +28,31 @@ def sign_rpms(home: Home, fingerprint: str, source: Path, to: Path) -> list[dict
     to.mkdir(parents=True, exist_ok=True)
     signed = []
     for package in packages:
+        before = identity(package)
         copy = to / file_name(package.name)
         shutil.copyfile(package, copy)
-        _sign(home, fingerprint, copy)
-        before, after = identity(package), identity(copy)
-        if before != after:
+        try:
+            _sign(home, key, copy)
+            after = identity(copy)
+            if before != after:
+                raise InfrastructureFault(f"signing changed what is in {package.name}")
+        except BaseException:
             copy.unlink()
-            raise InfrastructureFault(f"signing changed what is in {package.name}")
+            raise
         signed.append({"file": copy.name, "sha256": sha256(copy), "identity": after})
     return signed
 
 
-def _sign(home: Home, fingerprint: str, package: Path) -> None:
+def _sign(home: Home, key: Key, package: Path) -> None:
     result = subprocess.run(
         [
-            *("rpmsign", "--define", f"_gpg_name {fingerprint}", "--define", "__gpg /usr/bin/gpg"),
+            *(
+                "rpmsign",
+                "--define",
+                f"_gpg_name {key.fingerprint}",
+                "--define",
+                "__gpg /usr/bin/gpg",
+            ),
             *("--define", f"_gpg_path {home.path}", "--addsign", str(package)),
         ],
         capture_output=True,

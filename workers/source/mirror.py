@@ -101,6 +101,11 @@ class Mirror:
         """Count the commits on the first-parent line, this one included."""
         return int(self.git.text("rev-list", "--count", "--first-parent", commit))
 
+    def with_tree(self, tip: str, tree: str) -> str | None:
+        """The newest commit on a first-parent line that has a tree."""
+        lines = self.git.text("log", "--first-parent", "--format=%T %H", tip).splitlines()
+        return next((line.split()[1] for line in lines if line.startswith(f"{tree} ")), None)
+
     def record(self, tree: str, parents: Sequence[str], inputs: Sequence[str], text: str) -> str:
         """Make a commit that is the same wherever it is made of the same things.
 

@@ -75,6 +75,8 @@ class Project(_Asked):
     content_merge: bool
     tip: ObjectId | None
     """What to merge on; None: the branch's tip when it is fetched."""
+    at_tree: ObjectId | None = None
+    """With no tip: merge on the branch's newest commit that has this tree."""
     changes: tuple[Change, ...]
 
 

@@ -57,6 +57,13 @@ def make_state(request: MergeRequest) -> dict[str, Any]:
 def _merge_project(mirror: Mirror, project: Project) -> ProjectState:
     present = mirror.fetch(project.url, project.branch, project.changes)
     tip = project.tip or present
+    if project.tip is None and project.at_tree is not None:
+        found = mirror.with_tree(present, project.at_tree)
+        if found is None:
+            raise InfrastructureFault(
+                f"no commit of branch {project.branch} of {project.name} has tree {project.at_tree}"
+            )
+        tip = found
     if not mirror.has(tip) or not mirror.is_ancestor(tip, present):
         raise InfrastructureFault(
             f"{tip} is no longer in branch {project.branch} of {project.name}: it was rewritten"

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
+import json
 import shutil
-import subprocess
-import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.workers.repository.programs import end_agent
+from workers.repository.test import publish_test_repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from workers.repository.formats import Format
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -35,20 +38,17 @@ def served(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-def deb_repository(folder: Path, out: Path, package: dict[str, Any]) -> None:
-    """Make a flat APT repository of one package that a build left in ``out``."""
-    file = folder / package["file"]
-    shutil.copyfile(out / package["file"], file)
-    (folder / "Packages").write_text(
-        f"Package: {package['name']}\nVersion: {package['version']}\n"
-        f"Architecture: {package['architecture']}\nFilename: ./{file.name}\n"
-        f"Size: {file.stat().st_size}\n"
-        f"SHA256: {hashlib.sha256(file.read_bytes()).hexdigest()}\n"
-    )
+def repository(
+    package_format: Format, root: Path, out: Path, packages: list[dict[str, Any]], home: Path
+) -> str:
+    """Make a test repository of packages that a build left in ``out``; answer what it is, in JSON.
 
-
-def rpm_repository(folder: Path, out: Path, package: dict[str, Any]) -> None:
-    """Make an RPM repository of one package that a build left in ``out``."""
-    shutil.copyfile(out / package["file"], folder / package["file"])
-    program = Path(sys.executable).with_name("createrepo_c")
-    subprocess.run([program, "--quiet", folder], check=True)
+    ``root`` is the folder that is served, ``home`` the GnuPG home of the repository's key.
+    """
+    chosen = home.parent / "chosen"
+    chosen.mkdir(parents=True)
+    for package in packages:
+        shutil.copyfile(out / package["file"], chosen / package["file"])
+    made = publish_test_repository(package_format, "needed", root, chosen, "bookworm", home)
+    end_agent(home)
+    return json.dumps(made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from debian.deb822 import Changes, Dsc
 
-from tests.workers.build.repositories import deb_repository, served
+from tests.workers.build.repositories import repository, served
 
 if TYPE_CHECKING:
     from tests.workers.as_user import Outcome, Worker
@@ -175,20 +176,22 @@ def test_a_compilers_error_is_the_reason(worker: Worker) -> None:
     assert [path.name for path in out.iterdir()] == ["build.log"]
 
 
-def test_build_dependencies_come_from_the_given_repository(worker: Worker) -> None:
-    repository = worker.folder("repository")
-    with served(repository) as url:
+def test_build_dependencies_come_from_the_given_repository(worker: Worker, tmp_path: Path) -> None:
+    folder = worker.folder("repository")
+    with served(folder) as url:
         needed = worker.tree(_GREET)
         probe = f"(: </dev/tcp/127.0.0.1/{url.rpartition(':')[2]}) && echo REACHED || echo APART"
         (needed / "debian/postinst").write_text(f"#!/bin/bash\n{probe}\n#DEBHELPER#\n")
         first, before = _build(worker, needed)
-        (package,) = [x for x in first.answer["packages"] if x["name"] == "greet"]
-        deb_repository(repository, before, package)
+        packages = [x for x in first.answer["packages"] if x["name"] == "greet"]
+        ahead = repository("deb", folder, before, packages, tmp_path / "home")
         tree = worker.tree(_GREET)
         _edit(tree, "debian/control", "(= 13)", "(= 13), greet (>= 1.0)")
         _edit(tree, "debian/rules", "\tdh_auto_install", "\tgreet; dh_auto_install")
-        line = f"deb [trusted=yes] {url} ./"
-        outcome, out = _build(worker, tree, "--repository", line)
+        # Nothing has been published yet, so the release repository is empty.
+        empty = json.dumps({**json.loads(ahead), "path": "release/main/deb"})
+        given = ("--served", url, "--ahead", ahead, "--repository", empty)
+        outcome, out = _build(worker, tree, *given)
         assert outcome.status == 0, outcome.answer
         log = (out / "build.log").read_text()
         assert "\nGood day.\n" in log
@@ -200,7 +203,11 @@ def test_build_dependencies_come_from_the_given_repository(worker: Worker) -> No
             "Unmet build dependencies: greet (>= 1.0)"
         )
         assert "E: Unable to correct problems" in missing.answer["detail"]
-    unreachable, _ = _build(worker, tree, "--repository", line)
+        strangers = json.dumps({**json.loads(ahead), "fingerprints": ["0" * 40]})
+        other_key, _ = _build(worker, tree, "--served", url, "--ahead", strangers)
+        assert other_key.answer["outcome"] == "infrastructure"
+        assert "a key that the site file does not name" in other_key.answer["reason"]
+    unreachable, _ = _build(worker, tree, "--served", url, "--ahead", ahead)
     assert unreachable.answer["outcome"] == "infrastructure"
 
 
@@ -234,8 +241,18 @@ def test_results_are_not_mixed_with_other_files(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["deb http://x\n deb http://y z", "rm -rf /", "deb-src http://x y main"]
+    ("served_at", "text", "reason"),
+    [
+        ("ftp://x", "{}", "--served is an address"),
+        ("http://x", "{}", "description of a repository, path: Field required"),
+        ("http://x", '{"path": "../x", "format": "deb"}', "'..' is not allowed"),
+        ("http://x", '{"path": "x", "format": "rpm"}', "x is no repository of deb packages"),
+        ("http://x", '{"path": "x", "format": "deb"}', "give origin, codename and key"),
+    ],
 )
-def test_a_repository_that_is_no_deb_line_is_refused(worker: Worker, line: str) -> None:
-    outcome, _ = _build(worker, worker.tree(_GREET), "--repository", line)
+def test_a_wrong_repository_is_refused(
+    worker: Worker, served_at: str, text: str, reason: str
+) -> None:
+    outcome, _ = _build(worker, worker.tree(_GREET), "--served", served_at, "--ahead", text)
     assert (outcome.status, outcome.answer["outcome"]) == (2, "bad-request")
+    assert reason in outcome.answer["reason"]

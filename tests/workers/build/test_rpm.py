@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import createrepo_c
 import pytest
 
-from tests.workers.build.repositories import rpm_repository, served
+from tests.workers.build.repositories import repository, served
 
 if TYPE_CHECKING:
     from tests.workers.as_user import Outcome, Worker
@@ -131,20 +131,22 @@ def test_a_failing_check_is_the_changes_fault(count: _Count) -> None:
     assert "Bad exit status from" in outcome.answer["detail"]
 
 
-def test_build_requirements_come_from_the_given_repository(worker: Worker, count: _Count) -> None:
+def test_build_requirements_come_from_the_given_repository(
+    worker: Worker, count: _Count, tmp_path: Path
+) -> None:
     first = count.build().answer
-    repository = worker.folder("repository")
-    rpm_repository(repository, count.out, first["packages"][0])
+    folder = worker.folder("repository")
+    ahead = repository("rpm", folder, count.out, first["packages"][:1], tmp_path / "home")
     needing = _Count(worker)
     needing.edit("BuildRequires: gcc\n", "BuildRequires: gcc\nBuildRequires: count >= 1.2\n")
     needing.edit("gcc -O2", "count 1 && gcc -O2")
     missing = needing.build()
     assert missing.status == 1
     assert "count >= 1.2 is needed by count-1.2-1.lg7" in missing.answer["detail"]
-    with served(repository) as url:
-        outcome = needing.build("--repository", url)
+    with served(folder) as url:
+        outcome = needing.build("--served", url, "--ahead", ahead)
         assert outcome.status == 0, outcome.answer
-    unreachable = needing.build("--repository", url)
+    unreachable = needing.build("--served", url, "--ahead", ahead)
     assert unreachable.answer["outcome"] == "infrastructure"
 
 

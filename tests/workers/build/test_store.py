@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.workers.build.repositories import deb_repository, served
+from tests.workers.build.repositories import repository, served
 from workers.build.inputs import Inputs
 from workers.build.store import find
 
@@ -62,13 +62,13 @@ def test_a_dependency_with_other_content_makes_another_build(worker: Worker) -> 
         source.write_text(source.read_text().replace("Good day.", words))
         built, out = _build(worker, dependency)
         (package,) = [x for x in built["packages"] if x["name"] == "greet"]
-        repository = worker.folder("repository")
-        deb_repository(repository, out, package)
+        folder, home = worker.folder("repository"), worker.folder("key") / "home"
+        ahead = repository("deb", folder, out, [package], home)
         tree = worker.tree(_GREET)
         control = tree / "debian/control"
         control.write_text(control.read_text().replace("(= 13)", "(= 13), greet", 1))
-        with served(repository) as url:
-            answer, _ = _build(worker, tree, "--repository", f"deb [trusted=yes] {url} ./")
+        with served(folder) as url:
+            answer, _ = _build(worker, tree, "--served", url, "--ahead", ahead)
         assert any(line.endswith(package["file"]) for line in answer["inputs"]["dependencies"])
         keys.add(answer["inputs"]["key"])
     assert len(keys) == 2

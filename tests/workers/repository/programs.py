@@ -97,9 +97,10 @@ class Signer:
             public[kind] = succeeded(exported)["public_key"]
         return cls(home, fingerprints, public)
 
-    def release(self, text: Path, out: Path) -> Path:
-        """Sign a Release text."""
-        succeeded(program("sign", "release", *self._by("deb"), "--file", text, "--out", out))
+    def metadata(self, kind: Format, staged: Path, out: Path) -> Path:
+        """Sign what is staged."""
+        which = ("--repository", f"tests/{kind}", "--staged", staged, "--out", out)
+        succeeded(program("sign", "metadata", *self._by(kind), *which))
         return out
 
     def rpms(self, folder: Path, out: Path) -> Path:
@@ -192,25 +193,21 @@ class ReleaseRepository:
         """Ask whether it would take packages."""
         return program(*self.arguments("accepts", "--packages", packages))
 
-    def sign(self, staged: dict[str, Any]) -> Path | None:
-        """Sign what is staged, if the format's metadata is signed."""
-        if self.package_format == "rpm":
-            assert staged["to_sign"] is None
-            return None
-        return self.signer.release(Path(staged["to_sign"]), self.scratch / "InRelease")
+    def sign(self, staged: dict[str, Any]) -> Path:
+        """Sign what is staged; answer the folder of the signatures."""
+        folder = Path(staged["to_sign"]).parent
+        return self.signer.metadata(self.package_format, folder, self.scratch / staged["stage"])
 
     def commit_arguments(
-        self, stage: str, inrelease: Path | None, retention: float = LONG
+        self, stage: str, signed: Path, retention: float = LONG
     ) -> list[str | Path]:
         """The program that commits."""
-        signed = () if inrelease is None else ("--inrelease", inrelease)
-        return self.arguments("commit", "--stage", stage, "--retention", str(retention), *signed)
+        which = ("--stage", stage, "--signed", signed)
+        return self.arguments("commit", *which, "--retention", str(retention))
 
-    def commit(
-        self, staged: dict[str, Any], inrelease: Path | None, retention: float = LONG
-    ) -> Outcome:
+    def commit(self, staged: dict[str, Any], signed: Path, retention: float = LONG) -> Outcome:
         """Commit."""
-        return program(*self.commit_arguments(staged["stage"], inrelease, retention))
+        return program(*self.commit_arguments(staged["stage"], signed, retention))
 
     def publish(self, packages: Path, retention: float = LONG) -> dict[str, Any]:
         """Stage, sign and commit; all must succeed."""

@@ -83,15 +83,15 @@ def test_a_killed_commit_happened_or_did_not(
 ) -> None:
     first, *folders = packages.series(release.package_format, _VERSIONS)
     staged = release.stage(first)
-    inrelease = release.sign(staged)
-    seconds = moments.whole(release.commit_arguments(staged["stage"], inrelease))
+    signed = release.sign(staged)
+    seconds = moments.whole(release.commit_arguments(staged["stage"], signed))
     usual = _hidden(release)
     killed = 0
     for version, folder in zip(_VERSIONS[1:], folders, strict=True):
         before = published(release)
         staged = release.stage(folder)
-        inrelease = release.sign(staged)
-        arguments = release.commit_arguments(staged["stage"], inrelease)
+        signed = release.sign(staged)
+        arguments = release.commit_arguments(staged["stage"], signed)
         killed += moments.kill(arguments, seconds)
         assert files_of(release, before)
         assert holds(release, version) == (published(release) != before)

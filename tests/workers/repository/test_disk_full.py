@@ -94,15 +94,15 @@ def test_a_commit_on_a_full_disk_happens_or_can_be_made_again(
 ) -> None:
     release.publish(packages.make(release.package_format, "1.0"))
     staged = release.stage(packages.make(release.package_format, "1.1"))
-    inrelease, before = release.sign(staged), published(release)
+    signed, before = release.sign(staged), published(release)
     with _full(served_folder):
-        outcome = release.commit(staged, inrelease)
+        outcome = release.commit(staged, signed)
         assert files_of(release, before)
         assert (published(release) == before) == (outcome.status != 0)
     # One that needs no more space may well succeed.
     if outcome.status != 0:
         _is_full(outcome)
-        succeeded(release.commit(staged, inrelease))
+        succeeded(release.commit(staged, signed))
     assert holds(release, "1.1")
 
 

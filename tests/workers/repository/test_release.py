@@ -33,10 +33,10 @@ def test_a_new_version_shows_at_the_commit_and_not_before(
     release.publish(packages.make(release.package_format, "1.0"))
     newer = packages.make(release.package_format, "1.1")
     staged = release.stage(newer)
-    inrelease = release.sign(staged)
+    signed = release.sign(staged)
     reader.update()
     assert reader.versions("demo") == {"1.0"}
-    succeeded(release.commit(staged, inrelease))
+    succeeded(release.commit(staged, signed))
     later = served.client(release.package_format, "release", release.root / "key.asc")
     later.update()
     assert later.versions("demo") == {"1.1", "1.0"}
@@ -203,7 +203,7 @@ def test_a_stage_that_another_commit_overtook_is_refused(
 ) -> None:
     release.publish(packages.make(release.package_format, "1.0"))
     slow = release.stage(packages.make(release.package_format, "1.1"))
-    slow_signed = _apart(release.sign(slow), "slow")
+    slow_signed = release.sign(slow)
     release.publish(packages.make(release.package_format, "1.2"))
     before = published(release)
     assert "stage again" in refused(release.commit(slow, slow_signed), 75)
@@ -213,10 +213,10 @@ def test_a_stage_that_another_commit_overtook_is_refused(
 
 def test_a_stage_is_committed_once(release: ReleaseRepository, packages: Packages) -> None:
     staged = release.stage(packages.make(release.package_format, "1.0"))
-    inrelease = release.sign(staged)
-    succeeded(release.commit(staged, inrelease))
+    signed = release.sign(staged)
+    succeeded(release.commit(staged, signed))
     before = published(release)
-    again = release.commit(staged, inrelease)
+    again = release.commit(staged, signed)
     assert again.status in (2, 75), again.said
     assert refused(again, again.status)
     assert published(release) == before
@@ -225,7 +225,7 @@ def test_a_stage_is_committed_once(release: ReleaseRepository, packages: Package
 @pytest.mark.parametrize("package_format", ["deb"])
 @pytest.mark.parametrize("stage", ["../.stage", "never-made", "a b", ""])
 def test_a_stage_that_is_not_there_is_refused(release: ReleaseRepository, stage: str) -> None:
-    refused(program(*release.commit_arguments(stage, None)), 2)
+    refused(program(*release.commit_arguments(stage, release.scratch)), 2)
     assert not commit_point(release).exists()
 
 
@@ -242,11 +242,6 @@ def _is_refused(release: ReleaseRepository, folder: Path, *words: str) -> None:
 def _fetch(reader: Client) -> bytes:
     reader.update()
     return reader.download("demo")
-
-
-def _apart(file: Path | None, name: str) -> Path | None:
-    """Move a file out of the way of the next of its name."""
-    return None if file is None else file.rename(file.with_name(name))
 
 
 def _only(folder: Path) -> bytes:

@@ -118,3 +118,15 @@ def test_old_clients_get_the_indexes_by_their_plain_names(
     for line in Release(published(release))["SHA256"]:
         if line["name"].endswith((".gz", ".xz")):
             assert (distribution / line["name"]).stat().st_size == int(line["size"])
+
+
+def test_what_never_held_a_package_can_be_read(
+    release: ReleaseRepository, packages: Packages, reader: Client
+) -> None:
+    staged = succeeded(program(*release.arguments("refresh")))
+    succeeded(release.commit(staged, release.sign(staged)))
+    reader.update()
+    assert reader.versions("demo") == set()
+    release.publish(packages.make(release.package_format, "1.0"))
+    reader.update()
+    assert reader.versions("demo") == {"1.0"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.workers.repository.generations import holds, published
-from tests.workers.repository.programs import ReleaseRepository, Signer, program, refused, succeeded
+from tests.workers.repository.programs import ReleaseRepository, Signer, refused, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.parametrize("package_format", ["deb"])
 
 @dataclass(frozen=True)
 class Staged:
-    """A stage with its rightly signed InRelease, and a stranger's keys."""
+    """A stage with its right signatures, and a stranger's keys."""
 
     release: ReleaseRepository
     answer: dict[str, Any]
-    inrelease: Path
+    signed: Path
     foreign: Signer
 
     @property
@@ -35,11 +35,24 @@ class Staged:
         """The Release to be signed."""
         return Path(self.answer["to_sign"])
 
-    def file(self, content: bytes) -> Path:
-        """A file of that content."""
-        path = self.release.scratch / "Forged"
-        path.write_bytes(content)
-        return path
+    @property
+    def inrelease(self) -> Path:
+        """The right InRelease."""
+        return self.signed / "InRelease"
+
+    def forged(self, content: bytes, name: str = "InRelease") -> Path:
+        """The signatures with one of other content."""
+        folder = self.release.scratch / "forged"
+        shutil.copytree(self.signed, folder)
+        (folder / name).write_bytes(content)
+        return folder
+
+    def signed_by(self, signer: Signer, text: bytes) -> Path:
+        """Signatures of a text, by anybody."""
+        staged = self.release.scratch / "staged"
+        staged.mkdir()
+        (staged / "Release").write_bytes(text)
+        return signer.metadata("deb", staged, self.release.scratch / "by-others")
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +66,7 @@ def template(
     (release.root / "key.asc").write_text(signer.public_keys["deb"])
     release.publish(packages.make("deb", "1.0"))
     answer = release.stage(packages.make("deb", "1.1"))
-    release.sign(answer)
-    return release, answer
+    return release, {**answer, "signed": str(release.sign(answer))}
 
 
 @pytest.fixture
@@ -66,54 +78,59 @@ def staged(
     """A copy of the stage, where the clients' server is looking."""
     original, answer = template
     shutil.copytree(original.root, release.root, dirs_exist_ok=True)
-    inrelease = Path(shutil.copy(original.scratch / "InRelease", release.scratch))
-    return Staged(release, answer, inrelease, foreign_signer)
+    return Staged(release, answer, Path(answer["signed"]), foreign_signer)
 
 
 def _by_a_stranger(staged: Staged) -> Path:
-    return staged.foreign.release(staged.text, staged.release.scratch / "Forged")
+    return staged.signed_by(staged.foreign, staged.text.read_bytes())
 
 
 def _altered_after_signing(staged: Staged) -> Path:
-    return staged.file(staged.inrelease.read_bytes().replace(b"Origin: ", b"Origin: Not "))
+    return staged.forged(staged.inrelease.read_bytes().replace(b"Origin: ", b"Origin: Not "))
 
 
 def _altered_before_signing(staged: Staged) -> Path:
-    text = staged.file(staged.text.read_bytes().replace(b"Suite: ", b"Suite: not-"))
-    return staged.release.signer.release(text, staged.release.scratch / "Altered")
+    text = staged.text.read_bytes().replace(b"Suite: ", b"Suite: not-")
+    return staged.signed_by(staged.release.signer, text)
 
 
 def _with_text_before(staged: Staged) -> Path:
-    return staged.file(b"Origin: somebody\n\n" + staged.inrelease.read_bytes())
+    return staged.forged(b"Origin: somebody\n\n" + staged.inrelease.read_bytes())
 
 
 def _with_text_after(staged: Staged) -> Path:
-    return staged.file(staged.inrelease.read_bytes() + b"\nOrigin: somebody\n")
+    return staged.forged(staged.inrelease.read_bytes() + b"\nOrigin: somebody\n")
 
 
 def _signed_twice(staged: Staged) -> Path:
-    content = staged.inrelease.read_bytes()
-    return staged.file(content + _by_a_stranger(staged).read_bytes())
+    other = (_by_a_stranger(staged) / "InRelease").read_bytes()
+    return staged.forged(staged.inrelease.read_bytes() + other)
 
 
 def _cut_short(staged: Staged) -> Path:
-    return staged.file(staged.inrelease.read_bytes()[:-100])
+    return staged.forged(staged.inrelease.read_bytes()[:-100])
 
 
 def _unsigned(staged: Staged) -> Path:
-    return staged.text
+    return staged.forged(staged.text.read_bytes())
 
 
 def _of_the_generation_before(staged: Staged) -> Path:
-    return staged.file(published(staged.release))
+    return staged.forged(published(staged.release))
+
+
+def _detached_by_a_stranger(staged: Staged) -> Path:
+    return staged.forged((_by_a_stranger(staged) / "Release.gpg").read_bytes(), "Release.gpg")
 
 
 def _missing(staged: Staged) -> Path:
     return staged.release.scratch / "nowhere"
 
 
-def _a_folder(staged: Staged) -> Path:
-    return staged.release.scratch
+def _without_the_detached_one(staged: Staged) -> Path:
+    folder = staged.forged(staged.inrelease.read_bytes())
+    (folder / "Release.gpg").unlink()
+    return folder
 
 
 _FORGERIES: list[Callable[[Staged], Path]] = [
@@ -126,8 +143,9 @@ _FORGERIES: list[Callable[[Staged], Path]] = [
     _cut_short,
     _unsigned,
     _of_the_generation_before,
+    _detached_by_a_stranger,
     _missing,
-    _a_folder,
+    _without_the_detached_one,
 ]
 
 
@@ -137,33 +155,26 @@ def test_a_wrong_inrelease_is_refused(staged: Staged, forge: Callable[[Staged], 
     refused(release.commit(staged.answer, forge(staged)), 2)
     assert published(release) == before
     assert not holds(release, "1.1")
-    succeeded(release.commit(staged.answer, staged.inrelease))
+    succeeded(release.commit(staged.answer, staged.signed))
     assert holds(release, "1.1")
 
 
 def test_the_inrelease_of_another_stage_is_refused(staged: Staged, packages: Packages) -> None:
     release, before = staged.release, published(staged.release)
     other = release.stage(packages.make("deb", "1.2"))
-    assert "another text" in refused(release.commit(other, staged.inrelease), 2)
+    assert "another text" in refused(release.commit(other, staged.signed), 2)
     assert published(release) == before
-
-
-def test_a_commit_without_a_signature_is_refused(staged: Staged) -> None:
-    before = published(staged.release)
-    reason = refused(program(*staged.release.commit_arguments(staged.answer["stage"], None)), 2)
-    assert "--inrelease" in reason
-    assert published(staged.release) == before
 
 
 def test_a_repository_without_a_public_key_takes_no_commit(staged: Staged) -> None:
     before = published(staged.release)
     (staged.release.root / "key.asc").unlink()
-    assert "key.asc" in refused(staged.release.commit(staged.answer, staged.inrelease), 2)
+    assert "key.asc" in refused(staged.release.commit(staged.answer, staged.signed), 2)
     assert published(staged.release) == before
 
 
 def test_apt_reads_what_was_committed_in_the_end(staged: Staged, reader: Client) -> None:
     refused(staged.release.commit(staged.answer, _by_a_stranger(staged)), 2)
-    succeeded(staged.release.commit(staged.answer, staged.inrelease))
+    succeeded(staged.release.commit(staged.answer, staged.signed))
     reader.update()
     assert reader.versions("demo") == {"1.1", "1.0"}

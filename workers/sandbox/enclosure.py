@@ -1,8 +1,8 @@
-"""Runs the host's own linters in a sandbox that shows them nothing but programs and packages.
+"""Runs programs of the host that look into packages, and shows them nothing else.
 
-Linters unpack and parse what strangers made. They see the host's ``/usr`` and a few folders of
-``/etc``, read-only, and the packages: no network, no home, no other build. A root image with the
-linters in it would do as well and can take this one's place; this needs no time to be made.
+Linters and the like unpack and parse what strangers made. They see the host's ``/usr`` and a few
+folders of ``/etc``, read-only, and the packages: no network, no home, no other build. A root image
+with them in it would do as well and can take this one's place; this needs no time to be made.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.outcome import InfrastructureFault
-from workers.sandbox import Bind, Sandbox
+from workers.sandbox.sandbox import Bind, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from workers.sandbox import Limits, Result
+    from workers.sandbox.sandbox import Limits, Result
 
 # Configuration that programs in /usr do not work without.
 _CONFIGURATION = (
@@ -40,23 +40,24 @@ _READABLE_FOLDER, _READABLE_FILE = 0o755, 0o644
 
 
 def run_enclosed(
-    command: Sequence[str], files: Sequence[Path], named: Sequence[str], limits: Limits
+    command: Sequence[str], files: Mapping[str, Path], named: Sequence[str], limits: Limits
 ) -> Result:
     """Run a program of the host where copies of files are; its standard output is captured.
 
-    The paths of the ``named`` ones follow the command. Raises InfrastructureFault if the program
+    ``files`` are the originals by the names of their copies; the paths of the ``named`` ones follow
+    the command. Raises InfrastructureFault if the program
     is not installed.
     """
     program = shutil.which(command[0], path="/usr/bin")
     if program is None:
         raise InfrastructureFault(f"{command[0]} is not installed on this worker")
-    with tempfile.TemporaryDirectory(prefix="lockgate-lint-") as folder:
+    with tempfile.TemporaryDirectory(prefix="lockgate-enclosed-") as folder:
         root, packages = Path(folder, "root"), Path(folder, "packages")
         _make_skeleton(root)
         packages.mkdir()
         packages.chmod(_READABLE_FOLDER)
-        for file in files:
-            copy = packages / file.name
+        for name, file in files.items():
+            copy = packages / name
             shutil.copyfile(file, copy)
             copy.chmod(_READABLE_FILE)
         shown = ["/usr", *(path for path in _CONFIGURATION if Path(path).exists())]

@@ -1,0 +1,186 @@
+"""The builders of a release repository: the one that writes it, its signers, its mirrors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from buildbot.plugins import util
+
+from master.configurator.builder import SUBJECT, builder, signing_home
+from schedulers import builder_names as names
+from steps.artifacts import DescribeArtifacts, FetchArtifacts, keep_artifacts
+from steps.mirror import SyncMirror
+from steps.release import ACT, CommitRelease, StageRelease, publishes_packages
+from steps.repositories import ReleaseRepository
+from steps.repository import PACKAGES
+from steps.signing import SIGNED, CheckRequester, SignMetadata, SignRpms
+from steps.trigger import RunBuilders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from master.site import Site
+    from master.site.model import Format, WorkerRole
+
+
+def builders_of_repository(
+    site: Site, release: str, package_format: Format
+) -> Iterator[util.BuilderConfig]:
+    """Builders that act on one release repository as a whole.
+
+    ``release`` alone writes it, one generation at a time; ``refresh`` and ``rollback`` have it do
+    so without new packages.
+    """
+
+    def of(
+        job: str, role: WorkerRole | None, job_steps: Iterable[Any], **kwargs: Any
+    ) -> util.BuilderConfig:
+        return builder(
+            site,
+            names.of_repository(job, release, package_format),
+            role,
+            job_steps,
+            [release, package_format],
+            {"release": release},
+            **kwargs,
+        )
+
+    write = names.of_repository("release", release, package_format)
+    # One writer at a time: a generation is staged, signed and committed in one go.
+    alone = [util.MasterLock(write).access("exclusive")]
+    yield of("release", "repository", _write(site, release, package_format), locks=alone)
+    yield of("sign", "signer", _sign_metadata(site, release, package_format))
+    if package_format == "rpm":
+        yield of("sign-packages", "signer", _sign_packages(site, release))
+    else:
+        # Only APT has clients that refuse a repository for its age.
+        yield of("refresh", None, _rewrite(site, release, package_format, "refresh"))
+    yield of("rollback", None, _rewrite(site, release, package_format, "rollback"))
+    yield from _mirrors(site, release, package_format)
+
+
+def synchronise(site: Site, release: str, package_format: Format) -> RunBuilders:
+    """Bring all mirrors of a release to what is published, each on its own."""
+    mirrors = site.releases[release].mirrors
+    return RunBuilders(
+        [names.of_mirror(release, package_format, mirror) for mirror in mirrors],
+        name="synchronise-mirrors",
+        pass_on=("label", "change", "patchset", "change_url"),
+        doStepIf=bool(mirrors),
+    )
+
+
+def release_folder(site: Site, release: str, package_format: Format) -> Path:
+    """Where the repository worker keeps a release repository."""
+    return site.repositories.root / _path(release, package_format)
+
+
+def release_for_clients(site: Site, release: str, package_format: Format) -> ReleaseRepository:
+    """A release repository as builds and tests read it."""
+    settings = site.releases[release]
+    return ReleaseRepository(
+        path=_path(release, package_format),
+        format=package_format,
+        origin=site.repositories.origin,
+        codename=settings.codename,
+        key=f"{_path(release, package_format)}/key.asc",
+        fingerprints=settings.keys.of(package_format),
+    )
+
+
+def _path(release: str, package_format: Format) -> str:
+    return f"release/{release}/{package_format}"
+
+
+def _write(site: Site, release: str, package_format: Format) -> list[Any]:
+    settings = site.releases[release]
+    kept = site.repositories
+    where = (package_format, settings.codename, release_folder(site, release, package_format))
+    metadata = {
+        "origin": kept.origin,
+        "valid-days": str(kept.valid_days),
+        "compression": settings.rpm_compression,
+    }
+    staged = util.Property("stage_folder")
+
+    def signed_by(job: str, **kwargs: Any) -> RunBuilders:
+        return RunBuilders(
+            [names.of_repository(job, release, package_format)],
+            name=job,
+            pass_on=("artifacts", *SUBJECT),
+            gather=("artifacts",),
+            **kwargs,
+        )
+
+    first = []
+    if package_format == "rpm":
+        first.append(signed_by("sign-packages", doStepIf=publishes_packages))
+    return [
+        *first,
+        FetchArtifacts("artifacts", PACKAGES, doStepIf=publishes_packages),
+        StageRelease(*where, kept.keep_versions, metadata),
+        DescribeArtifacts(staged, site.artifacts.url),
+        keep_artifacts(staged, site.artifacts.root, site.artifacts.url),
+        signed_by("sign"),
+        FetchArtifacts("artifacts", SIGNED),
+        CommitRelease(*where, kept.keep_generations, kept.keep_days),
+    ]
+
+
+def _rewrite(site: Site, release: str, package_format: Format, act: str) -> list[Any]:
+    return [
+        RunBuilders(
+            [names.of_repository("release", release, package_format)],
+            name=act,
+            extra={ACT: act},
+            pass_on=("stamp",),
+            gather=("generation",),
+        ),
+        synchronise(site, release, package_format),
+    ]
+
+
+def _sign_metadata(site: Site, release: str, package_format: Format) -> list[Any]:
+    keys = site.releases[release].keys.of(package_format)
+    home = signing_home(site, "signer")
+    sign = SignMetadata(f"{release}/{package_format}", home, keys, PACKAGES)
+    return _sign(site, release, package_format, sign)
+
+
+def _sign_packages(site: Site, release: str) -> list[Any]:
+    key, *_ = site.releases[release].keys.of("rpm")
+    return _sign(site, release, "rpm", SignRpms(signing_home(site, "signer"), key, PACKAGES))
+
+
+def _sign(site: Site, release: str, package_format: Format, sign: Any) -> list[Any]:
+    return [
+        CheckRequester(names.of_repository("release", release, package_format)),
+        FetchArtifacts("artifacts", PACKAGES),
+        sign,
+        DescribeArtifacts(SIGNED, site.artifacts.url),
+        keep_artifacts(SIGNED, site.artifacts.root, site.artifacts.url),
+    ]
+
+
+def _mirrors(site: Site, release: str, package_format: Format) -> Iterator[util.BuilderConfig]:
+    for name in site.releases[release].mirrors:
+        mirror = site.mirrors[name]
+        place = f"{release}/{package_format}"
+        step = SyncMirror(
+            package_format,
+            release_folder(site, release, package_format),
+            f"{mirror.rsync}/{place}",
+            f"{mirror.url}/{place}",
+            mirror.password_file,
+        )
+        full_name = names.of_mirror(release, package_format, name)
+        yield builder(
+            site,
+            full_name,
+            "repository",
+            [step],
+            [release, package_format],
+            {"release": release},
+            locks=[util.MasterLock(full_name).access("exclusive")],
+        )

@@ -1,0 +1,105 @@
+"""Writing the release repository of a branch: a generation is staged, signed and committed."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from buildbot.plugins import util
+
+from steps.program import WorkerProgram
+from steps.repository import PACKAGES
+from steps.signing import SIGNED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ACT = "act"  # property: what a generation is made for: "publish", "refresh" or "rollback"
+
+
+def publishes_packages(step: Any) -> bool:
+    """Whether a generation is made for new packages."""
+    return bool(_act(step.build.getProperties()) == "publish")
+
+
+def _act(properties: Any) -> Any:
+    return properties.getProperty(ACT, "publish")
+
+
+class StageRelease(WorkerProgram):
+    """Prepares the next generation, invisible to clients; answer: property ``stage``.
+
+    ``keep`` versions of each package stay listed; ``metadata`` are the program's options on how
+    indexes are written.
+    """
+
+    def __init__(
+        self,
+        package_format: str,
+        codename: str,
+        repository: Path,
+        keep: int,
+        metadata: Mapping[str, str],
+        **kwargs: Any,
+    ) -> None:
+        @util.renderer
+        def command(properties: Any) -> list[str]:
+            match _act(properties):
+                case "publish":
+                    return ["stage", "--packages", PACKAGES, "--keep", str(keep)]
+                case "rollback":
+                    return ["rollback", "--to", str(properties["stamp"])]
+            return ["refresh"]
+
+        super().__init__(
+            ["repository"],
+            arguments=[
+                command,
+                *("--format", package_format, "--codename", codename),
+                *("--repository", str(repository)),
+                *(word for name, value in metadata.items() for word in (f"--{name}", value)),
+            ],
+            answer="stage",
+            name="stage-generation",
+            **kwargs,
+        )
+
+    def succeeded(self, answer: dict[str, Any]) -> None:
+        """Hand on which stage to commit, and where the text to sign lies."""
+        self.setProperty("stage_id", answer["stage"], self.name)
+        folder = str(PurePosixPath(answer["to_sign"]).parent)
+        self.setProperty("stage_folder", folder, self.name)
+
+
+class CommitRelease(WorkerProgram):
+    """Makes a staged generation the published one; answer: property ``generation``.
+
+    The newest ``generations`` stay, and those replaced less than ``days`` ago.
+    """
+
+    def __init__(
+        self,
+        package_format: str,
+        codename: str,
+        repository: Path,
+        generations: int,
+        days: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            ["repository", "commit"],
+            arguments=[
+                *("--format", package_format, "--repository", str(repository)),
+                *("--codename", codename, "--stage", util.Property("stage_id")),
+                *("--signed", SIGNED, "--generations", str(generations)),
+                *("--retention", str(days * 86400)),
+            ],
+            answer="generation",
+            name="commit-generation",
+            **kwargs,
+        )
+
+    def succeeded(self, answer: dict[str, Any]) -> None:
+        """Show the generation's name on the build's page."""
+        self.descriptionDone = f"generation {answer['generation']}"

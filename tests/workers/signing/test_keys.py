@@ -1,0 +1,111 @@
+"""Keys: made for their format, kept from others, refused when they are no good."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.workers.repository.programs import program, refused, succeeded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _make(home: Path, kind: str = "deb", *more: str) -> str:
+    who = ("--name", "A signer", "--email", "signer@example.org")
+    made = succeeded(program("sign", "keys", "make", "--home", home, "--kind", kind, *who, *more))
+    return str(made["fingerprint"])
+
+
+def _export(home: Path, *keys: str) -> Any:
+    named = [word for key in keys for word in ("--key", key)]
+    return program("sign", "keys", "export", "--home", home, *named)
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm", "bits"), [("deb", "22", "255"), ("rpm", "1", "4096")]
+)
+def test_each_format_gets_a_key_its_clients_know(
+    home: Path, kind: str, algorithm: str, bits: str
+) -> None:
+    fingerprint = _make(home, kind)
+    shown = subprocess.run(
+        ["gpg", "--homedir", home, "--with-colons", "--list-keys", fingerprint],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (public,) = [line.split(":") for line in shown.splitlines() if line.startswith("pub:")]
+    assert (public[3], public[2]) == (algorithm, bits)
+    assert public[6] == ""  # does not expire
+
+
+def test_a_home_is_made_for_its_owner_alone(home: Path) -> None:
+    _make(home)
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_home_that_others_can_look_into_is_not_used(home: Path) -> None:
+    fingerprint = _make(home)
+    home.chmod(0o750)
+    assert "mode 0700" in refused(_export(home, fingerprint), 2)
+    home.chmod(0o700)
+    succeeded(_export(home, fingerprint))
+
+
+def test_a_home_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir(mode=0o700)
+    subprocess.run(["chown", "nobody", other], check=True)
+    assert "must belong to the user who signs" in refused(_export(other, "0" * 40), 2)
+
+
+def test_a_key_that_is_not_there_signs_nothing(home: Path) -> None:
+    _make(home)
+    assert "holds no secret key of " in refused(_export(home, "0" * 40), 2)
+
+
+@pytest.mark.parametrize("name", ["Mallory <m@example.org>", "two\nlines"])
+def test_a_name_that_would_become_another_address_is_refused(home: Path, name: str) -> None:
+    who = ("--name", name, "--email", "signer@example.org")
+    outcome = program("sign", "keys", "make", "--home", home, "--kind", "deb", *who)
+    assert "--name" in refused(outcome, 2)
+
+
+@pytest.mark.parametrize(("expires", "warned"), [("30d", True), ("2y", False), ("never", False)])
+def test_a_key_that_expires_soon_is_told_of(home: Path, expires: str, *, warned: bool) -> None:
+    fingerprint = _make(home, "deb", "--expires", expires)
+    warnings = succeeded(_export(home, fingerprint))["warnings"]
+    assert bool(warnings) is warned
+    if warned:
+        assert warnings[0].startswith(f"key {fingerprint} expires in 29 days: ")
+
+
+def test_an_expired_key_signs_nothing(home: Path) -> None:
+    home.mkdir(mode=0o700)
+    subprocess.run(
+        [
+            *("gpg", "--homedir", home, "--batch", "--passphrase", ""),
+            *("--faked-system-time", "20200101T000000", "--quick-generate-key", "Old", "ed25519"),
+            *("sign", "1y"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    assert "has expired; nothing goes unsigned" in refused(_export(home, "Old"), 2)
+
+
+def test_several_keys_are_shown_as_one_file(home: Path, tmp_path: Path) -> None:
+    keys = [_make(home), _make(home, "rpm")]
+    text = succeeded(_export(home, *keys))["public_key"]
+    assert text.count("-----BEGIN PGP PUBLIC KEY BLOCK-----") == 1
+    (tmp_path / "key.asc").write_text(text)
+    listed = subprocess.run(
+        ["gpg", "--homedir", tmp_path, "--with-colons", "--show-keys", tmp_path / "key.asc"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert all(f":{key}:" in listed for key in keys)

@@ -1,0 +1,84 @@
+"""Signing RPM packages: accepted by stock rpm, and still what was tested."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.workers.repository.programs import Packages, Signer, program, refused
+from workers.repository.rpm import identity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def signer(home: Path) -> Signer:
+    """Whose keys sign here."""
+    return Signer.make(home)
+
+
+@pytest.fixture
+def built(tmp_path: Path, signer: Signer) -> Path:
+    """A folder with a package as it was built."""
+    return Packages(tmp_path / "made", signer).unsigned("rpm", "1.0")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+
+
+def _checked(package: Path, key: str, folder: Path) -> str:
+    """What rpmkeys(8) says of a package when it knows one key."""
+    (folder / "key.asc").write_text(key)
+    database = ["--dbpath", str(folder / "rpmdb")]
+    subprocess.run(["rpmkeys", *database, "--import", folder / "key.asc"], check=True)
+    command = ["rpmkeys", *database, "--checksig", "--verbose", str(package)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def test_stock_rpm_accepts_the_signature(signer: Signer, built: Path, tmp_path: Path) -> None:
+    (package,) = signer.rpms(built, tmp_path / "signed").glob("*.rpm")
+    said = _checked(package, signer.public_keys["rpm"], tmp_path)
+    short = signer.fingerprints["rpm"][-8:].lower()
+    assert f"V4 RSA/SHA256 Signature, key ID {short}: OK" in said or (
+        f"V4 RSA/SHA512 Signature, key ID {short}: OK" in said
+    )
+    assert "NOTFOUND" not in said
+
+
+def test_what_was_built_stays_what_is_signed(signer: Signer, built: Path, tmp_path: Path) -> None:
+    (before,) = built.glob("*.rpm")
+    (after,) = signer.rpms(built, tmp_path / "signed").glob("*.rpm")
+    assert identity(before) == identity(after)
+    assert before.read_bytes() != after.read_bytes()
+    (entry,) = [json.loads(line) for line in (signer.home / "signed.log").read_text().splitlines()]
+    assert entry["what"] == before.name
+    assert entry["requester"] == "Ann"
+
+
+def test_a_folder_without_packages_is_refused(signer: Signer, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    outcome = program(
+        *("sign", "rpm", "--home", signer.home, "--key", signer.fingerprints["rpm"]),
+        *("--in", tmp_path / "empty", "--out", tmp_path / "out"),
+        *("--build", "1", "--requester", "Ann"),
+    )
+    assert "holds no RPM package" in refused(outcome, 2)
+
+
+def test_a_damaged_package_is_not_signed(signer: Signer, built: Path, tmp_path: Path) -> None:
+    (package,) = built.glob("*.rpm")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / package.name).write_bytes(package.read_bytes()[:2000])
+    outcome = program(
+        *("sign", "rpm", "--home", signer.home, "--key", signer.fingerprints["rpm"]),
+        *("--in", tmp_path / "damaged", "--out", tmp_path / "out"),
+        *("--build", "1", "--requester", "Ann"),
+    )
+    assert outcome.status in (2, 75)
+    assert not list((tmp_path / "out").glob("*.rpm"))
