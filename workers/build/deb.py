@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 _WORK = "/build/work"
 _UPSTREAM = "/build/upstream"
 _FETCHED = "/var/cache/apt/archives"
-_EXTRA_SOURCES = "/etc/apt/sources.list.d/lockgate.list"
+_SOURCES = "/etc/apt/sources.list"
+_EXTRA_SOURCES = "/etc/apt/lockgate.list"
 _ARCHIVE_ENDINGS = ("gz", "xz", "bz2")
 _BINARY_ENDINGS = (".deb", ".udeb")
 _APT = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -132,6 +133,8 @@ class _Build:
         repositories = self._request.repositories
         if repositories:
             lines, files = apt_files(repositories)
+            # Before the base distribution's, which may have the same version of a package.
+            files[_SOURCES] = lines.encode() + self._sandbox.read(_SOURCES)
             for path, content in {**files, _EXTRA_SOURCES: lines.encode()}.items():
                 self._sandbox.write(path, content)
         check = self._sandbox.run(["dpkg-checkbuilddeps"], folder=self._tree)

@@ -30,6 +30,7 @@ _FIRST_CAUSE = re.compile(
     | ^\s+\S.*\ is\ needed\ by\               # rpm's missing dependencies
     | ^Traceback\ \(most\ recent
     | :\ (command\ )?not\ found$
+    | :\ error\ while\ loading\ shared\ libraries:
     | ^\S+:\ (line\ )?\d+:\ \S+:\            # shells
     | \ Depends:\ .*\ but\                    # apt
     | ^.*Unmet\ build\ dependencies

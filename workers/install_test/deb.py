@@ -28,6 +28,8 @@ _SOURCES = "/etc/apt/sources.list"
 _ADDED = "/etc/apt/lockgate.list"
 _UNMET = re.compile(r" (Pre-?)?Depends: | Conflicts: | Breaks: ")
 _APT = ("apt-get", "--yes", "--quiet", "--no-install-recommends")
+# A package of the minimal system may have the very version that is tested.
+_INSTALL = ("install", "--reinstall")
 
 
 class Apt(PackageClient):
@@ -66,7 +68,7 @@ class Apt(PackageClient):
 
     def plan(self, machine: Machine, name: str) -> Plan:
         """Ask apt where it would fetch from."""
-        result = self._apt(machine, "install", "--print-uris", name, capture=True)
+        result = self._apt(machine, *_INSTALL, "--print-uris", name, capture=True)
         if not result.success:
             raise DependencyError(_unmet(result))
         lines = result.output.decode().splitlines()
@@ -82,17 +84,17 @@ class Apt(PackageClient):
 
     def download(self, machine: Machine, names: Sequence[str]) -> None:
         """Fetch, once more with new lists if the base distribution moved on since the image."""
-        simulated = self._apt(machine, "install", "--simulate", *names, capture=True)
+        simulated = self._apt(machine, *_INSTALL, "--simulate", *names, capture=True)
         if not simulated.success:
             raise DependencyError(_unmet(simulated))
-        fetch = ("install", "--download-only", *names)
+        fetch = (*_INSTALL, "--download-only", *names)
         if not self._apt(machine, *fetch, network=True).success:
             self._update(machine)
             expect(self._apt(machine, *fetch, network=True), f"downloading {', '.join(names)}")
 
     def install(self, machine: Machine, names: Sequence[str]) -> Result:
         """Install from apt's cache."""
-        return self._apt(machine, "install", "--no-download", *names)
+        return self._apt(machine, *_INSTALL, "--no-download", *names)
 
     def installed(self, machine: Machine) -> dict[str, str]:
         """Ask dpkg for packages that are unpacked and configured."""

@@ -28,16 +28,17 @@ _DNF = (
 )
 _OFFLINE = "--cacheonly"
 _CACHE = "/var/cache/dnf"
-# Folders of an RPM distribution's `filesystem` package, which no other package owns: rpm leaves one
-# that it had to make.
+# Folders of an RPM distribution's `filesystem` and `pkgconf` packages, which no other package owns:
+# rpm leaves one that it had to make.
 _FOLDERS = (
     *("/etc/X11", "/etc/bash_completion.d", "/etc/pki", "/etc/sysconfig", "/etc/xdg"),
-    *("/usr/include", "/usr/libexec"),
+    *("/usr/include", "/usr/lib64/pkgconfig", "/usr/libexec"),
     *(
         f"/usr/share/{name}"
         for name in (
             *("applications", "augeas", "bash-completion/completions", "doc", "games", "icons"),
-            *("info", "licenses", "locale", "pixmaps", "sounds", "themes", "xsessions"),
+            *("info", "licenses", "locale", "pixmaps", "pkgconfig", "sounds", "themes"),
+            "xsessions",
             *(f"man/man{section}" for section in "123456789n"),
         )
     ),

@@ -160,6 +160,7 @@ class InstallTest:
         with self._machine() as machine:
             if self._waiting is None:
                 self._waiting = self._tests(machine, report)
+            stays = name in client.installed(machine)
             dependencies = self._fetch(machine, package)
             # What was there before is compared with what is there afterwards; what a dependency
             # leaves behind is not this package's fault, so those are installed before.
@@ -173,24 +174,28 @@ class InstallTest:
                     before = machine.manifest(client.ignored)
             wrong_before = client.audit(machine)
             try:
-                self._come_and_go(machine, package, added, report)
+                self._come(machine, package, report)
+                if not stays:
+                    self._go(machine, name, added, report)
                 wrong = sorted(client.audit(machine) - wrong_before)
             except SystemFault as fault:
                 raise Failure(
                     report.stage, f"it broke the system: {fault.reason}", fault.detail.splitlines()
                 ) from fault
             if wrong:
-                raise Failure(Stage.COMPARE, f"removing it broke the system: {wrong[0]}", wrong)
+                act = "installing" if stays else "removing"
+                raise Failure(Stage.COMPARE, f"{act} it broke the system: {wrong[0]}", wrong)
+            if stays:  # a part of the minimal system: it was replaced and cannot be removed
+                report.stages |= {Stage.REMOVE: "skipped", Stage.COMPARE: "skipped"}
+                return
             left = leftovers(before, machine.manifest(client.ignored))
             if left:
                 why = f"the system is not as it was before: {left[0]}"
                 raise Failure(Stage.COMPARE, f"{why}{_more(left)}", left)
             report.stages[Stage.COMPARE] = "passed"
 
-    def _come_and_go(
-        self, machine: Machine, package: Package, added: Sequence[str], report: Report
-    ) -> None:
-        """Install a package, test it and remove it with what was ``added`` along with it."""
+    def _come(self, machine: Machine, package: Package, report: Report) -> None:
+        """Install a package and test it."""
         client, name = self._client, package.name
         self._install(machine, [name], "installing it failed")
         installed = client.installed(machine)
@@ -200,6 +205,10 @@ class InstallTest:
             raise Failure(Stage.INSTALL, why, [])
         report.stages[Stage.INSTALL] = "passed"
         self._run_possible_tests(machine, set(installed), report)
+
+    def _go(self, machine: Machine, name: str, added: Sequence[str], report: Report) -> None:
+        """Remove a package with what was ``added`` along with it."""
+        client = self._client
         result = client.remove(machine, [name, *added])
         if not result.success:
             raise _failed(Stage.REMOVE, "removing it failed", result)

@@ -45,11 +45,19 @@ _LIST_PERL = (
 )
 _LIST_PACKAGES = ("dpkg-query", "--show", "--showformat", "${Package} ${Version}\n")
 _SPEC = "/root/base.spec"
+# Where RPM distributions put things and Debian does not.
+_SETTINGS = {
+    "/etc/rpm/macros": (
+        "%_dbpath /var/lib/rpm\n%_sharedstatedir /var/lib\n%_unitdir /usr/lib/systemd/system\n"
+    ),
+    "/etc/ld.so.conf.d/lib64.conf": "/usr/lib64\n",
+}
 
 
 def install_base_package(sandbox: Sandbox, version: str) -> None:
     """Make the package for the root as it is now and install it, over an older one if need be."""
-    sandbox.write("/etc/rpm/macros", b"%_dbpath /var/lib/rpm\n")
+    for path, text in _SETTINGS.items():
+        sandbox.write(path, text.encode())
     sandbox.write("/etc/dnf/protected.d/base.conf", f"{NAME}\n".encode())
     sandbox.write(_SPEC, spec(_provided(sandbox, version), version).encode())
     _done(sandbox.run(["rpmbuild", "-bb", "--define", "_topdir /root/base", _SPEC], as_root=True))

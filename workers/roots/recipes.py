@@ -23,7 +23,13 @@ _RECIPES = {
         packages=("build-essential", "debhelper", "fakeroot"),
         rpm_base=False,
     ),
-    "rpm-install": Recipe(base="deb-install", packages=("rpm", "dnf"), rpm_base=True),
+    "rpm-install": Recipe(
+        base="deb-install",
+        # What rpm's own generators make -devel packages ask for has to be in the root: the base
+        # distribution is not one of RPM packages.
+        packages=("rpm", "dnf", "pkgconf"),
+        rpm_base=True,
+    ),
     "rpm-build": Recipe(
         base="rpm-install",
         packages=(
@@ -37,7 +43,6 @@ _RECIPES = {
             "libc6-dev",
             "make",
             "patch",
-            "pkgconf",
             "xz-utils",
             "zstd",
         ),

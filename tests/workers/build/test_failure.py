@@ -38,6 +38,11 @@ def test_a_link_failure_is_found() -> None:
     assert first_lines(log)[0] == "x.c:(.text+0x5): undefined reference to `f'"
 
 
+def test_a_program_that_cannot_start_is_found() -> None:
+    log = "tool: error while loading shared libraries: libx.so.1: no such file\nerror: Bad exit\n"
+    assert first_lines(log)[0].startswith("tool: error while loading shared libraries: libx.so.1")
+
+
 def test_without_a_known_error_the_end_is_shown() -> None:
     log = "\n".join(f"line {number}" for number in range(100))
     assert first_lines(log) == [f"line {number}" for number in range(80, 100)]

@@ -179,6 +179,28 @@ def test_dependencies_and_packages_that_belong_together(
     assert "/opt/of-the-library" in done.answer["detail"]
 
 
+def test_a_package_of_the_minimal_system_is_replaced_and_stays(
+    repositories: Repositories, tested: Tested
+) -> None:
+    offered = repositories.deb(
+        Deb("hostname", "9999-1", files={"usr/bin/hostname": "#!/bin/sh\necho here\n"})
+    )
+    done = tested("deb", offered, "hostname=9999-1")
+    assert done.status == 0, done.said
+    assert done.answer["packages"][0]["stages"] == {
+        "install": "passed",
+        "smoke": "skipped",
+        "remove": "skipped",
+        "compare": "skipped",
+    }
+    broken = repositories.deb(
+        Deb("hostname", "9999-1", scripts={"postinst": "echo it went wrong >&2; exit 7"})
+    )
+    done = tested("deb", broken, "hostname=9999-1")
+    assert done.status == 1
+    assert done.answer["reason"].startswith("hostname: install: installing it failed: ")
+
+
 def test_what_the_repository_does_not_offer(repositories: Repositories, tested: Tested) -> None:
     done = tested("deb", repositories.deb(TOOL), "tool=2.0-1")
     assert done.status == 75
