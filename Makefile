@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # Debian's own interpreter: workers run as other users, who cannot read one in somebody's home.
 PYTHON ?= /usr/bin/python3
-APT_PACKAGES := $(shell sed '/\[tests\]/d; s/\#.*//' apt-packages.txt)
+APT_PACKAGES := $(shell sed '/\[[a-z]*\]/d; s/\#.*//' apt-packages.txt)
 APT_PACKAGES_OF_TESTS := $(shell sed -n '/\[tests\]/s/\#.*//p' apt-packages.txt)
+APT_PACKAGES_OF_BENCH := $(shell sed -n '/\[bench\]/s/\#.*//p' apt-packages.txt)
 # Installs the packages named, if one of them is missing.
 define apt_install
 	$(SUDO) mkdir -p $(STATE)
@@ -18,7 +19,7 @@ define apt_install
 endef
 SOURCES := $(shell find master schedulers steps workers -name '*.py' -o -name '*.cfg' -o -name '*.toml') setup.py
 
-.PHONY: help install demo test test-unit lint format clean
+.PHONY: help install demo test test-unit test-packages bench lint format clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -29,9 +30,12 @@ $(STATE)/apt.stamp: apt-packages.txt
 $(STATE)/apt-tests.stamp: apt-packages.txt $(STATE)/apt.stamp
 	$(call apt_install,$(APT_PACKAGES_OF_TESTS))
 
+$(STATE)/apt-bench.stamp: apt-packages.txt $(STATE)/apt-tests.stamp
+	$(call apt_install,$(APT_PACKAGES_OF_BENCH))
+
 $(STATE)/venv.stamp: setup.py $(STATE)/apt.stamp
 	$(SUDO) $(PYTHON) -m venv --clear $(VENV)
-	$(SUDO) $(BIN)/pip install --quiet --disable-pip-version-check '.[demo,tests]'
+	$(SUDO) $(BIN)/pip install --quiet --disable-pip-version-check '.[demo,tests,bench]'
 	$(SUDO) touch $@
 
 $(STATE)/install.stamp: $(SOURCES) $(STATE)/venv.stamp
@@ -56,6 +60,13 @@ test-unit: install ## lint, then the fast tests
 
 test: lint $(STATE)/apt-tests.stamp ## everything
 	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest
+
+test-packages: install $(STATE)/apt-tests.stamp ## build, publish and install many real packages
+	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest -m "" tests/packages
+
+bench: install $(STATE)/apt-bench.stamp ## measure against other programs (QUICK=1: less of it)
+	$(SUDO) env STATE=$(STATE) $(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) \
+	  --work $(STATE)/bench --json $(STATE)/bench.json
 
 format: install ## rewrite the sources as ruff likes them
 	$(BIN)/ruff format .

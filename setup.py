@@ -37,6 +37,10 @@ TESTS = [
     "types-setuptools==84.2.0.20261104",  # lets mypy read setup.py
 ]
 
+BENCH = [
+    "createrepo-agent==0.6.0",  # a peer: keeps an RPM repository's metadata in memory
+]
+
 setup(
     name="lockgate",
     version="0.1.0",
@@ -45,7 +49,7 @@ setup(
     packages=find_packages(include=["master*", "schedulers*", "steps*", "workers*"]),
     package_data={"master": ["master.cfg", "demo/packaging/*", "demo/*.json", "demo/*.toml"]},
     install_requires=PINNED,
-    extras_require={"demo": DEMO, "tests": TESTS},
+    extras_require={"demo": DEMO, "tests": TESTS, "bench": BENCH},
     entry_points={
         "console_scripts": [
             "lockgate = master.cli:main",

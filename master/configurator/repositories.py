@@ -172,7 +172,11 @@ def _mirrors(site: Site, release: str, package_format: Format) -> Iterator[util.
             release_folder(site, release, package_format),
             f"{mirror.rsync}/{place}",
             f"{mirror.url}/{place}",
-            mirror.password_file,
+            {
+                "--password-file": mirror.password_file,
+                "--identity-file": mirror.identity_file,
+                "--known-hosts": mirror.known_hosts,
+            },
         )
         full_name = names.of_mirror(release, package_format, name)
         yield builder(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from master.gerrit.port import Gerrit
     from master.site import Site
 
-_DAY = 24 * 60 * 60
+_MINUTE = 60
+_DAY = 24 * 60 * _MINUTE
 _MAX_LOST = 5  # workers, before a change leaves the gate without a verdict on it
 # Jobs that start from a change, and what the others need of an earlier check build.
 _FROM_CHANGE = ("check", "gate", "publish", "build")
@@ -143,7 +144,15 @@ def _forms(gerrit: Gerrit, plans: list[ReleasePlan]) -> Iterator[Any]:
 
 def _periodic(site: Site) -> Iterator[Any]:
     """What has to happen also when nobody changes anything."""
-    for release in site.releases:
+    for release, settings in site.releases.items():
+        for package_format in site.formats_of(release):
+            for mirror in settings.mirrors:
+                # One that was down catches up; one that is up to date costs a request.
+                yield schedulers.Periodic(
+                    name=_identifier("catch-up", release, package_format, mirror),
+                    builderNames=[names.of_mirror(release, package_format, mirror)],
+                    periodicBuildTimer=site.repositories.mirror_minutes * _MINUTE,
+                )
         if "deb" in site.formats_of(release):
             # Three may fail before clients refuse the repository for its age.
             yield schedulers.Periodic(

@@ -17,9 +17,9 @@ from master.site.names import (
     Fingerprint,
     HttpUrl,
     Identifier,
+    MirrorUrl,
     PackageName,
     ProjectName,
-    RsyncUrl,
 )
 
 Format = Literal["deb", "rpm"]
@@ -83,6 +83,7 @@ class Repositories(Table):
     keep_generations: Annotated[int, Field(ge=1)] = 10  # can be gone back to, however old
     keep_days: Annotated[float, Field(ge=1)] = 14  # replaced ones stay, also for slow clients
     keep_versions: Annotated[int, Field(ge=1)] = 2  # of each package in the newest generation
+    mirror_minutes: Annotated[int, Field(ge=1)] = 15  # between looks at mirrors that may lag
     valid_days: Annotated[int, Field(ge=1)] = 14  # APT clients then refuse what was not refreshed
 
 
@@ -112,11 +113,25 @@ class Release(Table):
 
 
 class Mirror(Table):
-    """An external mirror, written by rsync and asked by HTTP."""
+    """An external mirror, written by rsync and asked by HTTP; its files are on the repository
+    worker.
+    """
 
-    rsync: RsyncUrl
+    rsync: MirrorUrl  # rsync://USER@HOST/MODULE/PATH of a daemon, or ssh://USER@HOST/PATH
     url: HttpUrl
-    password_file: Path  # of the rsync daemon, on the repository worker
+    password_file: Path | None = None  # of a daemon's user
+    identity_file: Path | None = None  # ssh: private key
+    known_hosts: Path | None = None  # ssh: the mirror's host keys; others are refused
+
+    @model_validator(mode="after")
+    def _has_what_its_address_needs(self) -> Self:
+        by_ssh = (self.identity_file, self.known_hosts)
+        if self.rsync.startswith("ssh:"):
+            if None in by_ssh or self.password_file:
+                raise ValueError("an ssh:// mirror needs `identity_file` and `known_hosts` only")
+        elif self.password_file is None or any(by_ssh):
+            raise ValueError("an rsync:// mirror needs `password_file` only")
+        return self
 
 
 class Package(Table):

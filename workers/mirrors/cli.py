@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from workers.mirrors import sync as syncing
-from workers.outcome import BadRequest, succeed
+from workers.mirrors.served import Served
+from workers.mirrors.target import read_target
+from workers.outcome import succeed
 
 if TYPE_CHECKING:
     Format = Literal["deb", "rpm"]
+
+_FILE = click.Path(path_type=Path)
 
 
 @click.group()
@@ -22,12 +26,27 @@ def mirror() -> None:
 @mirror.command()
 @click.option("--format", "package_format", type=click.Choice(["deb", "rpm"]), required=True)
 @click.option("--repository", type=click.Path(path_type=Path), required=True)
-@click.option("--to", "target", required=True, help="rsync://USER@HOST:PORT/MODULE/PATH")
+@click.option(
+    "--to", required=True, help="rsync://USER@HOST:PORT/MODULE/PATH or ssh://USER@HOST:PORT/PATH"
+)
 @click.option("--url", required=True, help="Where the mirror's clients read.")
-@click.option("--password-file", type=click.Path(path_type=Path), required=True)
-def sync(package_format: str, repository: Path, target: str, url: str, password_file: Path) -> None:
+@click.option("--password-file", type=_FILE, help="rsync: the user's password.")
+@click.option("--identity-file", type=_FILE, help="ssh: the private key.")
+@click.option("--known-hosts", type=_FILE, help="ssh: the mirror's host keys; no other is trusted.")
+@click.option("--full", is_flag=True, help="Compare everything: somebody else touched the mirror.")
+def sync(
+    package_format: str,
+    repository: Path,
+    to: str,
+    url: str,
+    password_file: Path | None,
+    identity_file: Path | None,
+    known_hosts: Path | None,
+    *,
+    full: bool,
+) -> None:
     """Bring one mirror to what the repository has published, as one transaction."""
-    if not target.startswith("rsync://"):
-        raise BadRequest(f"--to is an address like rsync://USER@HOST/MODULE/PATH, not {target!r}")
-    mirrored = syncing.Mirror(target.rstrip("/"), url.rstrip("/"), password_file)
-    succeed(syncing.sync(cast("Format", package_format), repository.resolve(), mirrored))
+    target = read_target(to, password_file, identity_file, known_hosts)
+    mirrored = syncing.Mirror(target, Served.at(url))
+    which = cast("Format", package_format)
+    succeed(syncing.sync(which, repository.resolve(), mirrored, full=full))

@@ -134,9 +134,14 @@ class RpmFormat:
         return f"repodata/{sha256}-{column}.xml.{encoding}"
 
     def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
-        """None: clients find metadata through repomd.xml only."""
-        del tables
-        return {}
+        """No client asks for them; rsync(1) finds by them what a mirror has already."""
+        stored = tables[PACKAGES].files
+        return {
+            f"repodata/{column}.xml.{self.compression}": self.index_path(
+                PACKAGES, column, self.compression, of_column[self.compression].sha256
+            )
+            for column, of_column in stored.items()
+        }
 
     def commit_text(self, tables: Mapping[str, Table], stamp: str, now: datetime) -> bytes:
         """The repomd.xml; the stamp, its revision, makes it unlike any other."""

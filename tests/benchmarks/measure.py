@@ -1,0 +1,114 @@
+"""Times taken in turns, their medians, and what they are held against. Nothing here publishes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+LOCKGATE = "lockgate"
+"""The contestant that all others are compared with."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was wanted of a line, and what was found."""
+
+    wanted: str
+    found: str
+    met: bool | None
+    """None: what it is to be compared with was not measured."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table."""
+
+    name: str
+    milliseconds: dict[str, float]
+    """Medians of the contestants."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """Medians of what Lockgate's time is made of, in milliseconds."""
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """How many times as long as Lockgate each other contestant takes."""
+        own = self.milliseconds[LOCKGATE]
+        return {name: ms / own for name, ms in self.milliseconds.items() if name != LOCKGATE}
+
+
+class Parts:
+    """Measures the parts of something that is done again and again."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._seconds: dict[str, list[float]] = {}
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Measure one part, once."""
+        began = self._clock()
+        yield
+        self._seconds.setdefault(name, []).append(self._clock() - began)
+
+    def forget(self) -> None:
+        """Forget what was measured so far."""
+        self._seconds.clear()
+
+    def medians(self) -> dict[str, float]:
+        """Medians in milliseconds, in the order in which the parts came first."""
+        return medians(self._seconds)
+
+
+def interleaved(
+    contestants: Mapping[str, Callable[[int], object]],
+    rounds: int,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
+    """Seconds that each contestant takes in each of some rounds.
+
+    In a round each has one turn, so that whatever else the machine does meets all of them alike.
+    Each is given the number of the round; before round 1, round 0 warms up and is not counted.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for number in range(rounds + 1):
+        for name, turn in contestants.items():
+            began = clock()
+            turn(number)
+            took = clock() - began
+            if number:
+                seconds[name].append(took)
+    return seconds
+
+
+def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
+    """Medians in milliseconds."""
+    return {name: statistics.median(times) * 1000 for name, times in seconds.items()}
+
+
+def faster(line: Mapping[str, float], peer: str, factor: float) -> Verdict:
+    """Lockgate is at least so many times faster than a peer, of whose medians these are."""
+    wanted = f"{factor:g} x faster than {peer}"
+    if peer not in line:
+        return Verdict(wanted, "not measured", None)
+    ratio = line[peer] / line[LOCKGATE]
+    return Verdict(wanted, f"{ratio:.1f} x", ratio >= factor)
+
+
+def at_most(line: Mapping[str, float], milliseconds: float) -> Verdict:
+    """Lockgate takes at most so long."""
+    found = line[LOCKGATE]
+    return Verdict(f"at most {milliseconds:g} ms", f"{found:.0f} ms", found <= milliseconds)
+
+
+def no_slower(line: Mapping[str, float], other: str, factor: float) -> Verdict:
+    """Lockgate takes at most so many times as long as another, of whose medians these are."""
+    ratio = line[LOCKGATE] / line[other]
+    return Verdict(f"at most {factor:g} x {other}", f"{ratio:.2f} x", ratio <= factor)

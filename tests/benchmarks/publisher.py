@@ -1,0 +1,84 @@
+"""What is measured: programs that publish packages into a repository of their own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.benchmarks.inputs import Format
+    from workers.signing.gnupg import Home, Key
+
+CODENAME = "trixie"
+_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys that every publisher signs metadata with, so that signing costs all the same."""
+
+    home: Home
+    by_format: Mapping[Format, Key]
+
+
+class Publisher(ABC):
+    """One way to publish. Its repository is below ``folder``, which it makes."""
+
+    name: ClassVar[str]
+    program: ClassVar[str | None] = None
+    """What must be installed."""
+
+    def __init__(self, folder: Path, keys: Keys) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.keys = keys
+
+    @classmethod
+    def installed(cls) -> bool:
+        """Whether it can be measured on this machine."""
+        return cls.program is None or where(cls.program) is not None
+
+    @abstractmethod
+    def prepare(self, packages: Path) -> None:
+        """Publish a folder of packages in the quickest way, into an empty repository."""
+
+    @abstractmethod
+    def add(self, package: Path) -> None:
+        """Publish one more package: a copy of the file, indexes, signatures."""
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """End what is still running."""
+
+
+def where(program: str) -> str | None:
+    """The path of a program, first looked for beside the interpreter."""
+    return shutil.which(program, path=str(Path(sys.executable).parent)) or shutil.which(program)
+
+
+def run(
+    *command: str | Path,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    output: Path | None = None,
+) -> None:
+    """Run a program, which must succeed; what it prints goes to a file if one is given."""
+    name, *arguments = map(str, command)
+    done = subprocess.run(
+        [where(name) or name, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{name} failed: {done.stderr.decode(errors='replace')[-2000:]}")
+    if output is not None:
+        output.write_bytes(done.stdout)

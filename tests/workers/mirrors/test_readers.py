@@ -1,0 +1,55 @@
+"""Clients that read a mirror all the time while connections to it break: none ever fails."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TYPE_CHECKING
+
+from tests.workers.mirrors.cutter import Cutter
+
+if TYPE_CHECKING:
+    from tests.workers.mirrors.conftest import Mirror
+    from tests.workers.repository.clients import Client
+    from tests.workers.repository.programs import Packages
+
+_SYNCS = 12
+_SECONDS = 120
+
+
+def test_clients_never_fail_while_connections_break(mirror: Mirror, packages: Packages) -> None:
+    kind = mirror.repository.package_format
+    folders = packages.series(kind, [f"1.{number}" for number in range(1 + _SYNCS)])
+    known = {file.read_bytes() for folder in folders for file in folder.iterdir()}
+    mirror.repository.publish(folders[0])
+    mirror.sync()
+    done = Event()
+    with Cutter(mirror.daemon.port, kind) as cutter, ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(_read, mirror.client(), done, known)
+        try:
+            for folder in folders[1:]:
+                mirror.repository.publish(folder)
+                assert mirror.try_sync(port=cutter.port).status in (0, 75)
+            cutter.tired = True
+            mirror.sync(port=cutter.port)
+        finally:
+            done.set()
+        assert reading.result(_SECONDS) >= _SYNCS
+        assert cutter.cuts >= _SYNCS // 2
+    assert mirror.is_exact()
+    assert not mirror.hidden()
+    late = mirror.client()
+    late.update()
+    assert late.versions("demo") == {f"1.{_SYNCS}", f"1.{_SYNCS - 1}"}
+
+
+def _read(reader: Client, done: Event, known: set[bytes]) -> int:
+    """Read until told to stop, at least once more; return how often."""
+    rounds = 0
+    while True:
+        last = done.is_set()
+        reader.update()
+        assert reader.download("demo") in known
+        rounds += 1
+        if last:
+            return rounds
