@@ -19,7 +19,7 @@ define apt_install
 endef
 SOURCES := $(shell find master schedulers steps workers -name '*.py' -o -name '*.cfg' -o -name '*.toml') setup.py
 
-.PHONY: help install demo test test-unit test-packages bench lint format clean
+.PHONY: help install demo test test-unit test-packages test-faults bench lint format clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -63,6 +63,9 @@ test: lint $(STATE)/apt-tests.stamp ## everything
 
 test-packages: install $(STATE)/apt-tests.stamp ## build, publish and install many real packages
 	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest -m "" tests/packages
+
+test-faults: install $(STATE)/apt-tests.stamp ## let publishing fail at each system call that writes
+	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest -m faults tests/workers/repository
 
 bench: install $(STATE)/apt-bench.stamp ## measure against other programs (QUICK=1: less of it)
 	$(SUDO) env STATE=$(STATE) $(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) \

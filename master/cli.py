@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from master.commands.audit import audit, why
 from master.commands.demo import demo
 from master.commands.generations import generations, rollback
 from master.commands.queue import queue
@@ -17,5 +18,5 @@ def main() -> None:
     """Lockgate: from a proposed change to an installable package."""
 
 
-for command in (check, show, queue, generations, rollback, rebuild, demo):
+for command in (check, show, queue, generations, rollback, rebuild, audit, why, demo):
     main.add_command(command)

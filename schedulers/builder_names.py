@@ -1,7 +1,8 @@
 """Names and tags of builders: one place, so that schedulers, steps' triggers and pages agree.
 
 A builder is named ``JOB/RELEASE/PACKAGE`` (``check/main/hello``), or, where it serves a whole
-repository, ``JOB/RELEASE/FORMAT`` (``release/main/deb``) and ``sync/RELEASE/FORMAT/MIRROR``.
+repository, ``JOB/RELEASE/FORMAT`` (``release/main/deb``) and ``sync/RELEASE/FORMAT/MIRROR``; what
+serves the whole site is ``clean/WHAT``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ PACKAGE_JOBS = (
     "install-test",
     "rebuild",
 )
+
+CLEAN_ARTIFACTS = "clean/artifacts"
+CLEAN_TESTS = "clean/test-repositories"
 
 
 def of_package(job: str, release: str, package: str) -> str:
@@ -36,6 +40,11 @@ def of_mirror(release: str, package_format: str, mirror: str) -> str:
 def of_merge(release: str) -> str:
     """The builder that makes the gate's speculative states."""
     return f"merge/{release}"
+
+
+def gate_scheduler(release: str) -> str:
+    """The scheduler that runs a release's gate."""
+    return f"gate-{release}"
 
 
 def slug(builder: str) -> str:

@@ -42,6 +42,7 @@ _SECONDS_TO_NEXT_SUBMIT = 30  # after Gerrit could not be asked
 _PASSED = 2
 # What a test or a publish takes over from the build before it.
 _HANDED_ON = ("artifacts", "built", "state", "test_repository", "test_repository_url")
+_OF_MERGE = ("merged", "approvals", "gate_builds")
 
 
 class GateScheduler(ReconfigurableBaseScheduler):
@@ -408,6 +409,7 @@ class GateScheduler(ReconfigurableBaseScheduler):
         self.memory.tips[project] = tip
         facts = self.gate.state.known[change]
         tree = self.memory.states[action.state].projects[project]["tree"]
+        approvals = await self.gerrit.approvals(int(change))
         for package in self.release.packages_of(project):
             publication = {
                 "package": package.name,
@@ -416,11 +418,21 @@ class GateScheduler(ReconfigurableBaseScheduler):
                 "revision": facts.revision,
                 "project": project,
                 "merged": {"project": project, "commit": tip, "tree": tree},
+                "approvals": approvals,
+                "gate_builds": self._builds_of(change, package.name),
                 **self.memory.packages.get(change, {}).get(package.name, {}),
             }
             self.memory.publications.append(publication)
             await self._remember()
             await self._publish(publication)
+
+    def _builds_of(self, change: str, package: str) -> list[str]:
+        """Where Buildbot has what the gate ran for a change."""
+        return [
+            self.work.identity(name, started.builders[package])
+            for name, started in self.memory.builds.items()
+            if started.change == change and package in started.builders
+        ]
 
     async def _publish(self, publication: dict[str, Any]) -> None:
         """Start a publish build for what has merged; done once, whatever happens."""
@@ -436,7 +448,7 @@ class GateScheduler(ReconfigurableBaseScheduler):
         builder = builder_names.of_package("publish", self.release.name, package.name)
         if "test_repository" in publication:
             self.memory.unpublished[f"p{own.label}:{builder}"] = publication["test_repository"]
-        handed_on = {n: publication[n] for n in (*_HANDED_ON, "merged") if n in publication}
+        handed_on = {n: publication[n] for n in (*_HANDED_ON, *_OF_MERGE) if n in publication}
         await self.work.start(
             f"p{own.label}",
             builder,

@@ -37,7 +37,7 @@ class Work:
         stamp: Mapping[str, str],
     ) -> None:
         """Start a builder under a name, unless that was done before."""
-        identity = self._identity(name, builder)
+        identity = self.identity(name, builder)
         if await self._buildsets(identity):
             return
         rendered = Properties()
@@ -53,7 +53,7 @@ class Work:
     async def cancel(self, name: str, builders: Iterable[str]) -> None:
         """Stop what was started under a name."""
         for builder in builders:
-            for buildset in await self._buildsets(self._identity(name, builder)):
+            for buildset in await self._buildsets(self.identity(name, builder)):
                 for request in await self._requests(buildset["bsid"]):
                     if not request["complete"]:
                         self.master.data.control(
@@ -69,7 +69,7 @@ class Work:
         """
         worst: Result = "success"
         for builder in builders:
-            buildsets = await self._buildsets(self._identity(name, builder))
+            buildsets = await self._buildsets(self.identity(name, builder))
             if not buildsets or not buildsets[0]["complete"]:
                 return None
             results = buildsets[0]["results"]
@@ -81,7 +81,7 @@ class Work:
 
     async def properties(self, name: str, builder: str) -> dict[str, Any]:
         """Properties of the last build under a name."""
-        for buildset in await self._buildsets(self._identity(name, builder)):
+        for buildset in await self._buildsets(self.identity(name, builder)):
             for request in await self._requests(buildset["bsid"]):
                 builds = await self.master.data.get(
                     ("buildrequests", request["buildrequestid"], "builds")
@@ -95,7 +95,7 @@ class Work:
     async def started(self, name: str, builders: Iterable[str]) -> bool:
         """Whether everything under a name has been started."""
         for builder in builders:
-            if not await self._buildsets(self._identity(name, builder)):
+            if not await self._buildsets(self.identity(name, builder)):
                 return False
         return True
 
@@ -106,7 +106,8 @@ class Work:
             return None
         return identity.removeprefix(prefix).partition(":")[0]
 
-    def _identity(self, name: str, builder: str) -> str:
+    def identity(self, name: str, builder: str) -> str:
+        """The external id of what runs on a builder under a name."""
         return f"{self.scheduler.name}:{name}:{builder}"
 
     async def _buildsets(self, identity: str) -> list[dict[str, Any]]:

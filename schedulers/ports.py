@@ -60,6 +60,10 @@ class GerritPort(Protocol):
         """The commit a branch points at."""
         ...
 
+    async def approvals(self, number: int) -> list[dict[str, Any]]:
+        """All votes on a change: ``who``, ``label``, ``value``."""
+        ...
+
     def change_url(self, number: int) -> str:
         """Where people read the change."""
         ...

@@ -74,7 +74,10 @@ class _Build(WorkerProgram):
 
 
 class RememberBuild(BuildStep):
-    """Enters a build into the store of builds, so that its inputs are not built again."""
+    """Enters a build into the store of builds, so that its inputs are not built again.
+
+    Of one that was found there it is noted that it was used now.
+    """
 
     name = "remember-build"
 
@@ -91,7 +94,11 @@ class RememberBuild(BuildStep):
 
         def write() -> None:
             self.store.mkdir(parents=True, exist_ok=True)
-            FilePath(str(self.store / f"{key}.json")).setContent(json.dumps(entry).encode())
+            path = self.store / f"{key}.json"
+            if was_built_now(self):
+                FilePath(str(path)).setContent(json.dumps(entry).encode())
+            elif path.exists():
+                path.touch()
 
         yield threads.deferToThread(write)
         self.descriptionDone = key[:12]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util
 
-from steps.program import WorkerProgram
+from steps.program import WorkerProgram, property_or_none
+from steps.record import RECORD
 from steps.repository import PACKAGES
 from steps.signing import SIGNED
 
@@ -30,6 +31,8 @@ def _act(properties: Any) -> Any:
 class StageRelease(WorkerProgram):
     """Prepares the next generation, invisible to clients; answer: property ``stage``.
 
+    The property ``record`` tells where packages come from.
+
     ``keep`` versions of each package stay listed; ``metadata`` are the program's options on how
     indexes are written.
     """
@@ -47,7 +50,8 @@ class StageRelease(WorkerProgram):
         def command(properties: Any) -> list[str]:
             match _act(properties):
                 case "publish":
-                    return ["stage", "--packages", PACKAGES, "--keep", str(keep)]
+                    told = ("--record", "/dev/stdin")
+                    return ["stage", "--packages", PACKAGES, "--keep", str(keep), *told]
                 case "rollback":
                     return ["rollback", "--to", str(properties["stamp"])]
             return ["refresh"]
@@ -60,6 +64,7 @@ class StageRelease(WorkerProgram):
                 *("--repository", str(repository)),
                 *(word for name, value in metadata.items() for word in (f"--{name}", value)),
             ],
+            request=property_or_none(RECORD),
             answer="stage",
             name="stage-generation",
             **kwargs,

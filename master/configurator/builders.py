@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from master.configurator.builder import builder
+from master.configurator.cleaning import cleaners
 from master.configurator.packages import builders_of_package
 from master.configurator.repositories import builders_of_repository
 from schedulers import builder_names as names
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from master.site import Site
 
 # Started by schedulers of their own, not by other builds.
-_FIRST = ("check/", "gate/", "publish/", "merge/", "refresh/", "rollback/")
+_FIRST = ("check/", "gate/", "publish/", "merge/", "refresh/", "rollback/", "clean/")
 
 
 def builders(site: Site) -> list[util.BuilderConfig]:
@@ -29,7 +30,7 @@ def builders(site: Site) -> list[util.BuilderConfig]:
                 found += builders_of_package(site, release, name, package)
         for package_format in site.formats_of(release):
             found += builders_of_repository(site, release, package_format)
-    return found
+    return [*found, *cleaners(site)]
 
 
 def triggered_builders(site: Site) -> list[str]:

@@ -27,6 +27,7 @@ from steps.build import (
 from steps.install_test import InstallTest
 from steps.lint import Lint
 from steps.publish import CompareMerged, is_not_what_was_tested
+from steps.record import RECORD, MakeRecord
 from steps.repository import PACKAGES, CheckPublishable, PublishTestRepository
 from steps.source import MergeState
 from steps.trigger import RunBuilders
@@ -89,7 +90,7 @@ def _build_steps(site: Site, release: str, package: Package) -> list[Any]:
         *_make(site, release, package, f"{site.artifacts.url}/{STORE}"),
         DescribeArtifacts(RESULTS, site.artifacts.url, doStepIf=was_built_now),
         keep_artifacts(RESULTS, site.artifacts.root, site.artifacts.url, doStepIf=was_built_now),
-        RememberBuild(site.artifacts.root / STORE, doStepIf=was_built_now),
+        RememberBuild(site.artifacts.root / STORE),
     ]
 
 
@@ -181,10 +182,11 @@ def _publish_steps(site: Site, release: str, name: str, package: Package) -> lis
             gather=("artifacts", "built", "state"),
             doStepIf=is_not_what_was_tested,
         ),
+        MakeRecord(),
         RunBuilders(
             [names.of_repository("release", release, package.format)],
             name="publish",
-            pass_on=(*SUBJECT, "artifacts", "built", "state"),
+            pass_on=(*SUBJECT, "artifacts", RECORD),
             gather=("generation",),
         ),
         synchronise(site, release, package.format),

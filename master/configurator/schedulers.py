@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE
+_CLEANING_SECONDS = _DAY // 4
 _MAX_LOST = 5  # workers, before a change leaves the gate without a verdict on it
 # Jobs that start from a change, and what the others need of an earlier check build.
 _FROM_CHANGE = ("check", "gate", "publish", "build")
@@ -95,7 +96,7 @@ def all_schedulers(site: Site, gerrit: Gerrit) -> list[Any]:
         CheckScheduler(name="check", gerrit=gerrit, releases=plans),
         *(
             GateScheduler(
-                name=f"gate-{plan.name}",
+                name=names.gate_scheduler(plan.name),
                 gerrit=gerrit,
                 gate_user=site.gerrit.user,
                 release=plan,
@@ -111,6 +112,7 @@ def all_schedulers(site: Site, gerrit: Gerrit) -> list[Any]:
         *_periodic(site),
         *_forms(gerrit, plans),
         *_forms_of_repositories(site),
+        *_cleaning(),
     ]
 
 
@@ -160,6 +162,16 @@ def _periodic(site: Site) -> Iterator[Any]:
                 builderNames=[names.of_repository("refresh", release, "deb")],
                 periodicBuildTimer=site.repositories.valid_days * _DAY // 4,
             )
+
+
+def _cleaning() -> Iterator[Any]:
+    for cleaner in (names.CLEAN_ARTIFACTS, names.CLEAN_TESTS):
+        yield schedulers.Periodic(
+            name=_identifier(*cleaner.split("/")),
+            builderNames=[cleaner],
+            periodicBuildTimer=_CLEANING_SECONDS,
+        )
+        yield _form(cleaner)
 
 
 def _forms_of_repositories(site: Site) -> Iterator[Any]:

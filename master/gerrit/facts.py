@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from master.gerrit.models import ChangeInfo, ChangeStatus, RelatedChange, SubmitRequirement
+    from master.gerrit.models import (
+        AccountInfo,
+        ChangeInfo,
+        ChangeStatus,
+        RelatedChange,
+        SubmitRequirement,
+    )
 
 _HOLDS = frozenset({"SATISFIED", "OVERRIDDEN", "NOT_APPLICABLE", "FORCED"})
 _CHANGE_ID = r"I[0-9a-f]{40}"
@@ -100,6 +106,21 @@ def change_facts(
         depends_on=depends_on("" if commit is None else commit.message, url),
         missing=tuple(r.name for r in change.submit_requirements if not _holds(r, label)),
     )
+
+
+def approvals(change: ChangeInfo) -> list[dict[str, Any]]:
+    """All votes on a change: ``who`` (name and address), ``label``, ``value``."""
+    return [
+        {"who": _person(vote), "label": name, "value": vote.value}
+        for name, label in sorted(change.labels.items())
+        for vote in label.all
+        if vote.value
+    ]
+
+
+def _person(account: AccountInfo) -> str:
+    name = account.name or account.username or f"account {account.account_id}"
+    return f"{name} <{account.email}>" if account.email else name
 
 
 def depends_on(message: str, url: str) -> tuple[ChangeReference, ...]:

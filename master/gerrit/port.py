@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from master.gerrit.client import GerritClient
 from master.gerrit.errors import GerritNotFound, GerritRefused
-from master.gerrit.facts import change_facts
+from master.gerrit.facts import approvals, change_facts
 from master.gerrit.reconcile import on_reconciled
 from schedulers.gate import ChangeFacts, Parent
 from schedulers.ports import NoSuchChange, SubmitRefused
@@ -88,6 +88,10 @@ class Gerrit:
     async def branch_tip(self, project: str, branch: str) -> str:
         """The commit a branch points at."""
         return await self.client.branch_tip(project, branch)
+
+    async def approvals(self, number: int) -> list[dict[str, Any]]:
+        """All votes on a change: ``who``, ``label``, ``value``."""
+        return approvals(await self.client.change(number))
 
     def change_url(self, number: int) -> str:
         """Where people read a change."""

@@ -72,6 +72,7 @@ class Artifacts(Table):
 
     root: Path
     url: HttpUrl
+    max_gib: Annotated[int, Field(ge=1)] = 50  # what was used longest ago goes when there are more
 
 
 class Repositories(Table):
@@ -83,6 +84,7 @@ class Repositories(Table):
     keep_generations: Annotated[int, Field(ge=1)] = 10  # can be gone back to, however old
     keep_days: Annotated[float, Field(ge=1)] = 14  # replaced ones stay, also for slow clients
     keep_versions: Annotated[int, Field(ge=1)] = 2  # of each package in the newest generation
+    test_days: Annotated[float, Field(ge=1)] = 14  # test repositories nobody refers to stay
     mirror_minutes: Annotated[int, Field(ge=1)] = 15  # between looks at mirrors that may lag
     valid_days: Annotated[int, Field(ge=1)] = 14  # APT clients then refuse what was not refreshed
 

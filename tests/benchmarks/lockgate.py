@@ -9,7 +9,8 @@ from unittest.mock import patch
 
 from tests.benchmarks.measure import LOCKGATE, Parts
 from tests.benchmarks.publisher import CODENAME, Keys, Publisher
-from tests.workers.repository.programs import program, succeeded
+from tests.workers.repository.programs import RECORD, program, succeeded
+from workers.provenance.record import Record
 from workers.repository.apt import AptFormat
 from workers.repository.release import KEY, ReleaseRepository
 from workers.repository.rpm import RpmFormat
@@ -44,6 +45,7 @@ class Resident(Publisher):
         (self._root / KEY).write_bytes(keys.home.public_keys([self._key]))
         self._repository = ReleaseRepository(self._root, self._format())
         self._scratch = folder / "scratch"
+        self._record = Record.model_validate(RECORD)
         self._numbers = itertools.count()
 
     def prepare(self, packages: Path) -> None:
@@ -72,7 +74,10 @@ class Resident(Publisher):
 
     def _publish(self, packages: Path | None, *, generations: int, seconds: float) -> None:
         with self.parts.part("stage"):
-            staged = self._repository.stage(packages, _VERSIONS)
+            if packages is None:
+                staged = self._repository.stage_refresh()
+            else:
+                staged = self._repository.stage(packages, _VERSIONS, self._record)
         signed = self._scratch / staged["stage"]
         with self.parts.part("sign"):
             release = self._root / ".stage" / staged["stage"] / "release"
@@ -103,7 +108,12 @@ class ColdApt(ResidentApt):
 
     def add(self, package: Path) -> None:
         which = ("--format", "deb", "--repository", self._root, "--codename", CODENAME)
-        packages = ("--packages", self._alone(package), "--keep", str(_VERSIONS))
+        record = self._scratch / "record.json"
+        record.write_text(self._record.model_dump_json())
+        packages = (
+            *("--packages", self._alone(package), "--record", record),
+            *("--keep", str(_VERSIONS)),
+        )
         told = ("--origin", _ORIGIN, "--valid-days", str(_VALID_DAYS))
         staged = succeeded(program("repository", "stage", *which, *packages, *told))
         signed = self._scratch / staged["stage"]

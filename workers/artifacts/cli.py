@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
+from workers.artifacts.clean import clean
 from workers.artifacts.store import Artifacts, describe, fetch
+from workers.in_use import names_in_use
 from workers.outcome import BadRequest, succeed
 
 
@@ -35,3 +37,12 @@ def fetch_command(request: Path, into: Path) -> None:
         raise BadRequest(f"{request} is no description of artifacts: {error}") from error
     fetch(wanted, into)
     succeed({"folder": str(into), "files": wanted.files})
+
+
+@artifacts.command("clean")
+@click.option("--root", type=click.Path(path_type=Path), required=True)
+@click.option("--store", type=click.Path(path_type=Path), required=True)
+@click.option("--most-mib", type=click.IntRange(1), required=True, help="Size they may have.")
+def clean_command(root: Path, store: Path, most_mib: int) -> None:
+    """Remove what was used longest ago; what is in use is told on standard input."""
+    succeed(clean(root, store, most_mib << 20, names_in_use("artifacts")))

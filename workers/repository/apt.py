@@ -17,7 +17,6 @@ from debian.debian_support import version_compare
 from workers.names import file_name, package_name, version
 from workers.outcome import BadRequest
 from workers.repository import files
-from workers.repository.formats import PLAIN_INDEXES
 from workers.repository.package import Published
 from workers.repository.table import PLAIN, Row
 
@@ -129,6 +128,10 @@ class AptFormat:
         del published
         return files.sha256(proposed) == sha256
 
+    def digests(self, path: Path) -> dict[str, str]:
+        """The SHA-256."""
+        return {"sha256": files.sha256(path)}
+
     def merge(self, kept: list[Row]) -> list[Row]:
         """Contents are told of the newest version only."""
         first, *older = kept
@@ -138,9 +141,7 @@ class AptFormat:
 
     def index_path(self, table: str, column: str, encoding: Encoding, sha256: str) -> str:
         """By hash, where an older Release still finds it."""
-        del table
-        if encoding == PLAIN:
-            return f"{PLAIN_INDEXES}/{sha256}"
+        del table, encoding
         folder = PurePosixPath(_PATHS[column]).parent
         return f"dists/{self.codename}/{folder}/by-hash/SHA256/{sha256}"
 

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
+from pydantic import ValidationError
 
+from workers.in_use import names_in_use
 from workers.names import identifier
-from workers.outcome import succeed
+from workers.outcome import BadRequest, succeed
+from workers.provenance.record import Record
 from workers.repository.apt import AptFormat
+from workers.repository.clean import clean_test_repositories
 from workers.repository.release import ReleaseRepository
 from workers.repository.rpm import RpmFormat
 from workers.repository.test import publish_test_repository
@@ -66,6 +70,14 @@ def test_command(
     succeed(made)
 
 
+@repository.command("clean-tests")
+@click.option("--served", type=click.Path(path_type=Path), required=True)
+@click.option("--days", type=click.FloatRange(0), required=True, help="Older ones are removed.")
+def clean_tests(served: Path, days: float) -> None:
+    """Remove old test repositories; those in use are told on standard input."""
+    succeed(clean_test_repositories(served, days, names_in_use("test_repositories")))
+
+
 @repository.command()
 @_format
 @_repository
@@ -85,16 +97,24 @@ def accepts(package_format: str, root: Path, packages: Path, codename: str) -> N
 @_origin
 @_metadata
 @click.option("--keep", type=click.IntRange(1), default=2, show_default=True, help="Versions.")
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="JSON file: where the packages come from.",
+)
 def stage(
     package_format: str,
     root: Path,
     packages: Path,
     codename: str,
     keep: int,
+    record: Path,
     **options: Any,
 ) -> None:
     """Prepare the next generation of a release repository, invisible to clients."""
-    succeed(_release(package_format, root, codename, **options).stage(packages, keep))
+    release = _release(package_format, root, codename, **options)
+    succeed(release.stage(packages, keep, _record(record)))
 
 
 @repository.command()
@@ -105,7 +125,7 @@ def stage(
 @_metadata
 def refresh(package_format: str, root: Path, codename: str, **options: Any) -> None:
     """Prepare a generation that differs from the last in nothing but its date."""
-    succeed(_release(package_format, root, codename, **options).stage(None, keep=1))
+    succeed(_release(package_format, root, codename, **options).stage_refresh())
 
 
 @repository.command()
@@ -161,6 +181,13 @@ def commit(
 def generations(package_format: str, root: Path, codename: str) -> None:
     """List the generations that can be gone back to, the published one first."""
     succeed({"generations": _release(package_format, root, codename).generations()})
+
+
+def _record(path: Path) -> Record:
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise BadRequest(f"{path} is no record of where packages come from", str(error)) from error
 
 
 def _release(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 Format = Literal["deb", "rpm"]
 
-PLAIN_INDEXES = ".index"
-"""Folder of uncompressed indexes: read when the next edition is made, never served."""
+TEXTS = ".texts"
+"""Folder of what indexes are made of, by SHA-256; never served."""
 
 
 class RepositoryFormat(Protocol):
@@ -54,6 +54,10 @@ class RepositoryFormat(Protocol):
 
     def is_the_same(self, published: Path, sha256: str, proposed: Path) -> bool:
         """Whether a proposed package is the one published, whose file has that SHA-256."""
+        ...
+
+    def digests(self, path: Path) -> dict[str, str]:
+        """What a file is known by, whoever signed it: SHA-256, and what signing keeps."""
         ...
 
     def merge(self, kept: list[Row]) -> list[Row]:

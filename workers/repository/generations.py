@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from workers.outcome import InfrastructureFault
+from workers.provenance.place import FOLDER
 from workers.repository import files
 from workers.repository.table import Table  # noqa: TC001 - read when it is restored
 
@@ -185,9 +186,14 @@ def index_text(kept: list[Line]) -> bytes:
         {
             "generation": line.stamp,
             "reason": line.reason,
-            "files_added": len(line.added),
-            "files_removed": len(line.removed),
+            "files_added": _shown(line.added),
+            "files_removed": _shown(line.removed),
         }
         for line in kept
     ]
     return json.dumps(told, indent=1).encode()
+
+
+def _shown(paths: list[str]) -> int:
+    """How many of them are packages."""
+    return sum(not path.startswith((".", f"{FOLDER}/")) for path in paths)

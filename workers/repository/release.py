@@ -18,7 +18,11 @@ from pydantic import TypeAdapter
 
 from workers.names import identifier
 from workers.outcome import BadRequest, InfrastructureFault
+from workers.provenance import statement as statements
+from workers.provenance.envelope import open_sealed
+from workers.provenance.place import ENVELOPE, STATEMENT, record_path
 from workers.repository import files, signatures
+from workers.repository.formats import TEXTS
 from workers.repository.generations import (
     INDEX,
     Generation,
@@ -33,14 +37,15 @@ from workers.repository.generations import (
     unneeded,
 )
 from workers.repository.package import Published, newest, refuse_steps_back
-from workers.repository.table import Edition, Row, Table
+from workers.repository.shelf import Shelf
+from workers.repository.table import PLAIN, Edition, Row, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from workers.provenance.record import Record
     from workers.repository.formats import RepositoryFormat
-    from workers.repository.joined import Encoding
 
 KEY = "key.asc"  # public key of the repository, put there by the operator
 
@@ -52,8 +57,6 @@ class Plan:
     generation: Generation
     line: Line
     """Its place in the log; the commit point's digest is not known yet."""
-    placed: list[str]
-    """Paths that were written for it and did not exist before."""
 
 
 _PLAN = TypeAdapter(Plan)
@@ -80,18 +83,16 @@ class ReleaseRepository:
                 accepted.append(row.package)
         return accepted
 
-    def stage(self, packages: Path | None, keep: int) -> dict[str, Any]:
-        """Prepare the next generation with a folder's packages; without any, a fresh date for all.
+    def stage(self, packages: Path, keep: int, record: Record) -> dict[str, Any]:
+        """Prepare the next generation with a folder's packages.
 
-        Of each package the newest ``keep`` versions stay listed. The answer's ``to_sign`` is the
-        text to be signed. Raises as :meth:`accepts` does.
+        Of each package the newest ``keep`` versions stay listed; ``record`` tells where they come
+        from. The answer's ``to_sign`` is the text to be signed; beside it is the statement on what
+        is added, to be signed too. Raises as :meth:`accepts` does.
         """
         with self._locked(), files.full_disk_told(self.root):
             base = self._prepare()
             known: dict[str, bytes] = {}
-            if packages is None:
-                tables = self._complete(base, known)
-                return self._write_stage(base, "refresh", tables, known, {})
             editions: dict[str, Edition] = {}
             sources: dict[str, Path] = {}
             for name, rows in self.format.read(packages).items():
@@ -105,7 +106,14 @@ class ReleaseRepository:
             for name, edition in editions.items():
                 tables[name], made = edition.finish()
                 known |= made
-            return self._write_stage(base, "publish", tables, known, sources)
+            return self._write_stage(base, "publish", tables, known, sources, record)
+
+    def stage_refresh(self) -> dict[str, Any]:
+        """Prepare a generation that differs from the last in its date; answers as :meth:`stage`."""
+        with self._locked(), files.full_disk_told(self.root):
+            base = self._prepare()
+            known: dict[str, bytes] = {}
+            return self._write_stage(base, "refresh", self._complete(base, known), known, {}, None)
 
     def stage_rollback(self, stamp: str) -> dict[str, Any]:
         """Prepare a generation that lists what an older one listed; answers as :meth:`stage`.
@@ -117,7 +125,7 @@ class ReleaseRepository:
             for line in self._generations.committed(self._commit()):
                 if line.stamp == stamp:
                     tables = self._generations.read(line.commit).tables
-                    return self._write_stage(base, f"rollback to {stamp}", tables, {}, {})
+                    return self._write_stage(base, f"rollback to {stamp}", tables, {}, {}, None)
         kept = ", ".join(line.stamp for line in self._generations.committed(self._commit()))
         raise BadRequest(f"generation {stamp!a} is not kept; there are {kept or 'none'}")
 
@@ -140,6 +148,7 @@ class ReleaseRepository:
                 self._discard(stage)
                 raise InfrastructureFault("the repository was published meanwhile; stage again")
             content, others = self._signed(stage / "release" / self.format.text_name, signed)
+            self._place_records(stage / "release" / STATEMENT, signed / ENVELOPE)
             for path, stored in self.format.plain_names(plan.generation.tables).items():
                 files.link(self.root / stored, self.root / path, scratch=self._scratch)
             commit = files.sha256_of(content)
@@ -187,6 +196,19 @@ class ReleaseRepository:
         others[signature] = signatures.detached(signed / signature, text, key)
         return content, others
 
+    def _place_records(self, staged: Path, sealed: Path) -> None:
+        """Publish the signed statement as the record of each file it is about."""
+        if not staged.exists():
+            return
+        payload, key = staged.read_bytes(), self.root / KEY
+        envelope = signatures.read(sealed)
+        if open_sealed(envelope, key) != payload:
+            raise BadRequest(f"{sealed} is about something else than what is staged")
+        first, *others = (record_path(str(each.name)) for each in statements.read(payload).subject)
+        files.write(self.root / first, envelope, scratch=self._scratch)
+        for path in others:
+            files.link(self.root / first, self.root / path, scratch=self._scratch)
+
     def _locked(self) -> Any:
         return files.lock(self.root / ".lock")
 
@@ -213,27 +235,9 @@ class ReleaseRepository:
         return tables
 
     def _edition(self, name: str, table: Table, known: dict[str, bytes]) -> Edition:
-        """A table to be read; ``known`` holds index files by SHA-256, and gets those read."""
-        columns = {
-            stored.sha256: column
-            for column, of_column in table.files.items()
-            for stored in of_column.values()
-        }
-
-        def read(sha256: str, encoding: Encoding) -> bytes:
-            if sha256 in known:
-                return known[sha256]
-            path = self.root / self.format.index_path(name, columns[sha256], encoding, sha256)
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                raise InfrastructureFault(f"{path} is missing: restore the repository") from error
-            if files.sha256_of(content) != sha256:
-                raise InfrastructureFault(f"{path} is damaged: restore the repository")
-            known[sha256] = content
-            return content
-
-        return Edition(table, self.format.layouts[name], read)
+        """A table to be read; ``known`` holds contents by SHA-256, and gets those read."""
+        shelf = Shelf(self.root, self.format, name, known)
+        return Edition(table, self.format.layouts[name], shelf)
 
     def _check(self, edition: Edition, row: Row, sources: dict[str, Path]) -> bool:
         """Refuse a step back; answer whether the package is new."""
@@ -260,12 +264,13 @@ class ReleaseRepository:
         reason: str,
         tables: dict[str, Table],
         known: dict[str, bytes],
-        sources: dict[str, Path],
+        sources: Mapping[str, Path],
+        record: Record | None,
     ) -> dict[str, Any]:
         generation, line = self._next(base, reason, tables, known)
         indexes = dict(self._indexes(tables))
-        placed = [path for path in (*indexes, *sources) if not (self.root / path).exists()]
-        plan = Plan(generation, line, placed)
+        indexes |= {_text_path(sha256): sha256 for sha256 in _texts(tables) - _texts(base.tables)}
+        plan = Plan(generation, line)
         name = f"{generation.stamp.lower()}-{secrets.token_hex(3)}"
         stage = self._stages / name
         # The plan comes first: it tells what to take away when this is never committed.
@@ -274,9 +279,13 @@ class ReleaseRepository:
             for path, source in sources.items():
                 files.place(source, self.root / path, scratch=self._scratch)
             for path, sha256 in indexes.items():
-                if path in placed:
+                if not (self.root / path).exists():
                     files.write(self.root / path, known[sha256], scratch=self._scratch)
             stamp = generation.stamp
+            if record is not None and sources:
+                subjects = {path: self.format.digests(of) for path, of in sources.items()}
+                statement = statements.make(record, subjects, stamp)
+                files.write(stage / "release" / STATEMENT, statement, scratch=self._scratch)
             text = self.format.commit_text(tables, stamp, moment(stamp))
             files.write(stage / "release" / self.format.text_name, text, scratch=self._scratch)
         except BaseException:
@@ -294,8 +303,8 @@ class ReleaseRepository:
     ) -> tuple[Generation, Line]:
         added: list[Row] = []
         removed: list[Row] = []
-        needed: set[str] = set()
-        gone: set[str] = set()
+        needed = {_text_path(sha256) for sha256 in _texts(tables) - _texts(base.tables)}
+        gone = {_text_path(sha256) for sha256 in _texts(base.tables) - _texts(tables)}
         for name, table in tables.items():
             old = self._edition(name, base.tables.get(name, Table()), known)
             new = self._edition(name, table, known)
@@ -305,8 +314,10 @@ class ReleaseRepository:
             for package in {row.package.name for row in (*came, *went)}:
                 before = {path for row in old.rows_of(package) for path in row.files}
                 after = {path for row in new.rows_of(package) for path in row.files}
-                needed |= after - before
-                gone |= before - after
+                for path in after - before:
+                    needed |= {path, record_path(path)}
+                for path in before - after:
+                    gone |= {path, record_path(path)}
         stamp = new_stamp(base.stamp or None)
         commit = self._commit()
         generation = Generation(
@@ -325,20 +336,21 @@ class ReleaseRepository:
         for name, table in tables.items():
             for column, of_column in table.files.items():
                 for encoding, stored in of_column.items():
+                    if encoding == PLAIN:
+                        continue
                     path = self.format.index_path(name, column, encoding, stored.sha256)
                     yield path, stored.sha256
 
     def _discard(self, stage: Path) -> None:
-        """Take a stage away with what was placed for it and is of no use to anybody."""
+        """Take a stage away with what is there for it and of no use to anybody else."""
         plan = _plan(stage)
         if plan is not None:
             lines = self._generations.committed(self._commit())
             others = [_plan(other) for other in self._stages.iterdir() if other != stage]
             lines += [other.line for other in others if other is not None]
             used = {path for line in lines for path in (*line.added, *line.indexes)}
-            for path in plan.placed:
-                if path not in used:
-                    files.remove(self.root / path, self.root)
+            for path in {*plan.line.added, *plan.line.indexes} - used:
+                files.remove(self.root / path, self.root)
         shutil.rmtree(stage)
 
     def _show(self, generation: Generation) -> None:
@@ -374,6 +386,14 @@ class ReleaseRepository:
         for stage in self._stages.iterdir():
             if time.time() - stage.stat().st_mtime >= seconds:
                 self._discard(stage)
+
+
+def _texts(tables: Mapping[str, Table]) -> set[str]:
+    return {sha256 for table in tables.values() for sha256 in table.texts}
+
+
+def _text_path(sha256: str) -> str:
+    return f"{TEXTS}/{sha256}"
 
 
 def _plan(stage: Path) -> Plan | None:

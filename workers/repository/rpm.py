@@ -13,12 +13,11 @@ from rpm_vercmp import vercmp
 from workers.names import file_name, package_name, version
 from workers.outcome import BadRequest
 from workers.repository import files
-from workers.repository.formats import PLAIN_INDEXES
 from workers.repository.package import Published
 from workers.repository.table import PLAIN, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -62,21 +61,10 @@ class RpmLayout:
     def rows(self, texts: Mapping[str, str]) -> list[Row]:
         """Read a part back."""
         split = {column: text.split(_END)[:-1] for column, text in texts.items()}
-        rows = []
-        for number, primary in enumerate(split["primary"]):
-            found = _PRIMARY.search(primary)
-            if found is None:
-                raise ValueError("primary metadata is damaged")
-            package = Published(
-                name=found["name"],
-                version=_version(found["epoch"], found["ver"], found["rel"]),
-                architecture=found["arch"],
-                file=found["href"],
-                sha256=found["sha256"],
-            )
-            own = {column: parts[number] + _END for column, parts in split.items()}
-            rows.append(Row(package, (package.file,), own))
-        return rows
+        return [
+            Row(package, (package.file,), {name: own[number] + _END for name, own in split.items()})
+            for number, package in enumerate(listed(texts["primary"]))
+        ]
 
     def head(self, column: str, rows: int) -> str:
         """The document's beginning, which tells how many packages follow."""
@@ -122,6 +110,15 @@ class RpmFormat:
         """Whether content and header are the same, whoever signed them."""
         return files.sha256(proposed) == sha256 or identity(published) == identity(proposed)
 
+    def digests(self, path: Path) -> dict[str, str]:
+        """The SHA-256 of the signed package, and those of header and payload."""
+        header, payload = identity(path).split(" ")
+        return {
+            "sha256": files.sha256(path),
+            "rpmHeaderSha256": header,
+            "rpmPayloadSha256": payload,
+        }
+
     def merge(self, kept: list[Row]) -> list[Row]:
         """As they are."""
         return kept
@@ -129,8 +126,6 @@ class RpmFormat:
     def index_path(self, table: str, column: str, encoding: Encoding, sha256: str) -> str:
         """Named by hash, where an older repomd.xml still finds it."""
         del table
-        if encoding == PLAIN:
-            return f"{PLAIN_INDEXES}/{sha256}"
         return f"repodata/{sha256}-{column}.xml.{encoding}"
 
     def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
@@ -177,6 +172,21 @@ class RpmFormat:
     def snapshot_links(self, stamp: str) -> dict[str, str]:
         """The packages, which metadata names from where it is itself."""
         return {f"snapshots/{stamp}/Packages": "../../Packages"}
+
+
+def listed(primary: str) -> Iterator[Published]:
+    """The packages that primary metadata lists, or a part of it."""
+    for text in primary.split(_END)[:-1]:
+        found = _PRIMARY.search(text)
+        if found is None:
+            raise ValueError("primary metadata is damaged")
+        yield Published(
+            name=found["name"],
+            version=_version(found["epoch"], found["ver"], found["rel"]),
+            architecture=found["arch"],
+            file=found["href"],
+            sha256=found["sha256"],
+        )
 
 
 def identity(path: Path) -> str:

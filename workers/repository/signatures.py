@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tempfile
+from base64 import b64decode
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ _SIGNED = re.compile(
     rb"-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-z]+: [^\n]*\n)+\n(?:(?!-----)[^\n]*\n)*"
     rb"-----BEGIN PGP SIGNATURE-----\n(?:(?!-----)[^\n]*\n)*-----END PGP SIGNATURE-----\n?"
 )
+# Header lines, a blank one, the body, and perhaps a checksum (RFC 9580, section 6.2).
+_ARMOUR = re.compile(
+    rb"-----BEGIN PGP PUBLIC KEY BLOCK-----\n(?:[A-Za-z]+: [^\n]*\n)*\n"
+    rb"([A-Za-z0-9+/=\n]*?)(?:=[A-Za-z0-9+/]{4}\n)?-----END PGP PUBLIC KEY BLOCK-----"
+)
 
 
 def clear_signed(signed: Path, text: bytes, key: Path) -> bytes:
@@ -26,18 +32,27 @@ def clear_signed(signed: Path, text: bytes, key: Path) -> bytes:
 
     Raises BadRequest for any other text or key.
     """
-    content = _read(signed)
+    content = read(signed)
+    if opened(content, key).rstrip() != text.rstrip():
+        raise BadRequest(f"{signed} signs another text than the staged one")
+    return content
+
+
+def opened(content: bytes, key: Path) -> bytes:
+    """The text that a public key signed, if a content is that with its signature around it.
+
+    Raises BadRequest if it is not, or is anything besides.
+    """
     if _SIGNED.fullmatch(content) is None:
-        raise BadRequest(f"{signed} is not one signed text and nothing else")
+        raise BadRequest("it is not one signed text and nothing else")
     with _keyring(key) as (folder, keyring):
-        clear = folder / "clear"
+        signed, clear = folder / "signed", folder / "clear"
+        signed.write_bytes(content)
         _gpg(
             ["gpgv", "--keyring", str(keyring), "--output", str(clear), str(signed)],
-            wrong=f"{signed} is not signed by the key in {key}",
+            wrong=f"it is not signed by the key in {key}",
         )
-        if clear.read_bytes().rstrip() != text.rstrip():
-            raise BadRequest(f"{signed} signs another text than the staged one")
-    return content
+        return clear.read_bytes()
 
 
 def detached(signature: Path, text: Path, key: Path) -> bytes:
@@ -45,7 +60,7 @@ def detached(signature: Path, text: Path, key: Path) -> bytes:
 
     Raises BadRequest for any other text or key.
     """
-    content = _read(signature)
+    content = read(signature)
     with _keyring(key) as (_, keyring):
         _gpg(
             ["gpgv", "--keyring", str(keyring), str(signature), str(text)],
@@ -54,7 +69,8 @@ def detached(signature: Path, text: Path, key: Path) -> bytes:
     return content
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """A file that somebody handed in; raises BadRequest if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -65,13 +81,19 @@ def _read(path: Path) -> bytes:
 def _keyring(key: Path) -> Iterator[tuple[Path, Path]]:
     if not key.is_file():
         raise BadRequest(f"{key} is missing: put the repository's public key there")
+    try:
+        armoured = [b64decode(body) for body in _ARMOUR.findall(key.read_bytes())]
+    except ValueError as error:
+        raise BadRequest(f"{key} cannot be read: {error}") from error
+    if not armoured:
+        raise BadRequest(f"{key} is no armoured public key; export it with gpg --armor --export")
     with tempfile.TemporaryDirectory() as folder:
-        keyring = Path(folder) / "keyring.gpg"
-        _gpg(["gpg", "--homedir", folder, "--dearmor", "--output", str(keyring), str(key)])
+        keyring = Path(folder) / "keyring.gpg"  # gpgv(1) reads no armour
+        keyring.write_bytes(b"".join(armoured))
         yield Path(folder), keyring
 
 
-def _gpg(command: list[str], wrong: str = "the public key cannot be read") -> None:
+def _gpg(command: list[str], wrong: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if result.returncode != 0:
         raise BadRequest(wrong, result.stderr[-1000:])

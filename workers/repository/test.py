@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from workers.repository.formats import Format, RepositoryFormat
     from workers.repository.joined import Encoding
+    from workers.repository.table import Part
 
 KEY = "key.asc"
+TEST = "test"  # folder of all test repositories
+PARTIAL = ".partial-"  # one that is being made, or removed
 
 
 def publish_test_repository(
@@ -33,11 +36,11 @@ def publish_test_repository(
     APT metadata is signed by a throw-away key of the repository worker; it vouches for nothing but
     that the files belong together.
     """
-    root = served / "test" / identifier(name)
+    root = served / TEST / identifier(name)
     exists = BadRequest(f"test repository {name} exists already; choose another id")
     if root.exists():
         raise exists
-    partial = root.with_name(f".partial-{secrets.token_hex(6)}")
+    partial = root.with_name(f"{PARTIAL}{secrets.token_hex(6)}")
     # Clients tell repositories of one host apart by their origin only.
     origin = f"lockgate-test-{name}"
     which: RepositoryFormat = (
@@ -60,11 +63,11 @@ def publish_test_repository(
         shutil.rmtree(partial, ignore_errors=True)
     files.settle(root.parent)
     return {
-        "path": f"test/{name}",
+        "path": f"{TEST}/{name}",
         "format": package_format,
         "origin": origin,
         "codename": codename,
-        "key": f"test/{name}/{KEY}" if package_format == "deb" else None,
+        "key": f"{TEST}/{name}/{KEY}" if package_format == "deb" else None,
         "fingerprints": fingerprints,
         "packages": made,
     }
@@ -75,7 +78,7 @@ def _make(which: RepositoryFormat, root: Path, packages: Path) -> list[dict[str,
     tables = {}
     made = []
     for table, rows in which.read(packages).items():
-        edition = Edition(Table(), which.layouts[table], _nothing)
+        edition = Edition(Table(), which.layouts[table], _Nothing())
         for row, sources in rows:
             edition.put(row.package.name, [*edition.rows_of(row.package.name), row])
             made.append(row.package.words())
@@ -102,5 +105,13 @@ def _sign(which: RepositoryFormat, root: Path, home: Home) -> str:
     return key.fingerprint
 
 
-def _nothing(sha256: str, _encoding: Encoding) -> bytes:
-    raise AssertionError(f"an empty table has no file {sha256}")
+class _Nothing:
+    """What an empty table is read from."""
+
+    def file(self, column: str, encoding: Encoding, sha256: str) -> bytes:
+        """No file is there."""
+        raise LookupError(f"{column}.{encoding} {sha256}")
+
+    def texts(self, part: Part) -> bytes:
+        """No text is there."""
+        raise LookupError(part.sha256)

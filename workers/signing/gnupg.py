@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TEST_KEY = "Lockgate test repositories <test@localhost>"
-_ALGORITHMS = {"rpm": "rsa4096", "deb": "ed25519"}  # old rpm knows no EdDSA
+_ALGORITHMS = {"rpm": "rsa3072", "deb": "ed25519"}  # old rpm knows no EdDSA
 _UNUSABLE = {"r": "is revoked", "e": "has expired", "d": "is disabled", "i": "is invalid"}
 _TIME_TO_WARN = timedelta(days=45)
 
@@ -101,7 +101,14 @@ class Home:
         """Signatures of a text, armoured."""
         return self._gpg(*_by(keys), "--armor", "--detach-sign", text=text).encode()
 
+    def binary_signature(self, key: Key, content: bytes) -> bytes:
+        """A key's signature of some bytes, without armour."""
+        return self._run(*_by([key]), "--detach-sign", text=content)
+
     def _gpg(self, *arguments: str, text: bytes = b"", fail: bool = True) -> str:
+        return self._run(*arguments, text=text, fail=fail).decode()
+
+    def _run(self, *arguments: str, text: bytes = b"", fail: bool = True) -> bytes:
         result = subprocess.run(
             ["gpg", "--homedir", str(self.path), *arguments],
             input=text,
@@ -113,7 +120,7 @@ class Home:
             raise InfrastructureFault(
                 "gpg failed; see its words", result.stderr.decode(errors="replace")[-1000:]
             )
-        return result.stdout.decode()
+        return result.stdout
 
 
 def throw_away_key(home: Home) -> Key:

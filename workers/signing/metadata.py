@@ -6,6 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from workers.outcome import BadRequest
+from workers.provenance.envelope import seal
+from workers.provenance.place import ENVELOPE, STATEMENT
+from workers.provenance.statement import read
 from workers.repository.files import sha256_of, write
 from workers.signing.log import last_recorded, record
 
@@ -25,7 +28,9 @@ _STAMPS = {
 def sign_metadata(
     home: Home, keys: Sequence[Key], staged: Path, out: Path, why: Mapping[str, str]
 ) -> list[str]:
-    """Sign the one text in a folder; answer the names of the signed files made in another.
+    """Sign the one text in a folder, and the statement on what it publishes if there is one.
+
+    Answers the names of the signed files made in another folder.
 
     What is signed is in the log, with ``why`` (build, requester, repository), before a signature
     exists. Raises BadRequest for a generation older than the newest that was signed for the
@@ -49,9 +54,25 @@ def sign_metadata(
         made["Release.gpg"] = home.detached_signature(keys, content)
     else:
         made["repomd.xml.asc"] = home.detached_signature(keys, content)
+    statement = staged / STATEMENT
+    if statement.is_file():
+        made[ENVELOPE] = _sealed(home, keys, statement.read_bytes(), stamp, why)
     for name, signature in made.items():
         write(out / name, signature)
     return sorted(made)
+
+
+def _sealed(
+    home: Home, keys: Sequence[Key], payload: bytes, stamp: str, why: Mapping[str, str]
+) -> bytes:
+    if read(payload).predicate.generation != stamp:
+        raise BadRequest(f"{STATEMENT} is of another generation than {stamp}")
+    by_name = {key.fingerprint: key for key in keys}
+    facts = {"what": STATEMENT, "generation": stamp, "sha256": sha256_of(payload)}
+    record(home.path, **facts, key=",".join(by_name), **why)
+    return seal(
+        payload, list(by_name), lambda name, content: home.binary_signature(by_name[name], content)
+    )
 
 
 def _text(staged: Path) -> Path:

@@ -12,11 +12,57 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.workers.install_test.served import Deb, Rpm
+from workers.repository.files import sha256
 
 Format = Literal["deb", "rpm"]
 FORMATS: tuple[Format, ...] = ("deb", "rpm")
 CODENAME = "trixie"
 LONG = 3600.0  # seconds of retention that no test outlives
+
+RECORD: dict[str, Any] = {
+    "release": "main",
+    "package": "demo",
+    "change": {
+        "number": 12,
+        "patchset": 3,
+        "revision": "1" * 40,
+        "url": "https://gerrit.example.org/12",
+    },
+    "approvals": [{"who": "Ann Author", "label": "Code-Review", "value": 2}],
+    "sources": [
+        {
+            "project": "demo",
+            "url": "https://gerrit.example.org/demo",
+            "branch": "main",
+            "commit": "2" * 40,
+            "tree": "3" * 40,
+        }
+    ],
+    "merged": {"project": "demo", "commit": "4" * 40, "tree": "3" * 40, "as_tested": True},
+    "inputs": {
+        "key": "5" * 64,
+        "root": "0123456789abcdef0123",
+        "dependencies": [f"{'6' * 64}  debhelper_13.11_all.deb"],
+        "options": {"dist": ".lg7"},
+    },
+    "built": {},
+    "runs": [
+        {
+            "builder": "gate/main/demo",
+            "url": "https://gate.example.org/#/builders/1/builds/2",
+            "result": "success",
+            "started": "2026-01-02T03:04:05Z",
+            "finished": "2026-01-02T03:05:06Z",
+        }
+    ],
+    "publisher": {
+        "builder": "publish/main/demo",
+        "url": "https://gate.example.org/#/builders/3/builds/4",
+        "result": "running",
+        "started": "2026-01-02T03:06:07Z",
+    },
+}
+"""Where the packages of these tests come from, so they say."""
 
 _CHECKOUT = Path(__file__).parents[3]
 _SECONDS = 120
@@ -187,7 +233,11 @@ class ReleaseRepository:
 
     def stage_arguments(self, packages: Path) -> list[str | Path]:
         """The program that stages."""
-        return self.arguments("stage", "--packages", packages)
+        self.scratch.mkdir(exist_ok=True)
+        record = self.scratch / "record.json"
+        built = {path.name: sha256(path) for path in packages.glob("*.*")}
+        record.write_text(json.dumps(RECORD | {"built": built}))
+        return self.arguments("stage", "--packages", packages, "--record", record)
 
     def accepts(self, packages: Path) -> Outcome:
         """Ask whether it would take packages."""

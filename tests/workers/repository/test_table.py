@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from workers.repository.table import PLAIN, Edition, Row, Table
 
 if TYPE_CHECKING:
     from workers.repository.joined import Encoding
+    from workers.repository.table import Part
 
 _LAYOUT = BinaryLayout()
 _FORMAT = AptFormat("trixie", "tests")
@@ -38,7 +40,7 @@ class _Kept:
         self.files: dict[str, bytes] = {}
 
     def edition(self) -> Edition:
-        return Edition(self.table, _LAYOUT, self._read)
+        return Edition(self.table, _LAYOUT, self)
 
     def put(self, rows: dict[str, list[Row]]) -> None:
         edition = self.edition()
@@ -47,12 +49,14 @@ class _Kept:
         self.table, made = edition.finish()
         self.files |= made
 
-    def text(self, column: str, encoding: Encoding) -> bytes:
-        content = self.files[self.table.files[column][encoding].sha256]
-        return gzip.decompress(content) if encoding == "gz" else content
+    def text(self, column: str) -> bytes:
+        return gzip.decompress(self.files[self.table.files[column]["gz"].sha256])
 
-    def _read(self, sha256: str, _encoding: Encoding) -> bytes:
+    def file(self, _column: str, _encoding: Encoding, sha256: str) -> bytes:
         return self.files[sha256]
+
+    def texts(self, part: Part) -> bytes:
+        return self.files[part.sha256]
 
 
 _NAMES = st.integers(0, 400).map(lambda number: f"p{number:03}")
@@ -77,8 +81,9 @@ def test_many_edits_are_one(edits: list[dict[str, list[int]]]) -> None:
     listed = [row for name in sorted(wanted) for row in wanted[name]]
     for column in _LAYOUT.columns:
         text = "".join(row.texts[column] for row in listed).encode()
-        assert kept.text(column, PLAIN) == text
-        assert kept.text(column, "gz") == text
+        assert kept.text(column) == text
+        plain = kept.table.files[column][PLAIN]
+        assert (plain.sha256, plain.size) == (hashlib.sha256(text).hexdigest(), len(text))
     assert list(kept.edition().all_rows()) == listed
     assert all(kept.edition().rows_of(name) == rows for name, rows in wanted.items())
 

@@ -25,7 +25,7 @@ def _export(home: Path, *keys: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("kind", "algorithm", "bits"), [("deb", "22", "255"), ("rpm", "1", "4096")]
+    ("kind", "algorithm", "bits"), [("deb", "22", "255"), ("rpm", "1", "3072")]
 )
 def test_each_format_gets_a_key_its_clients_know(
     home: Path, kind: str, algorithm: str, bits: str
