@@ -64,8 +64,8 @@ test: lint $(STATE)/apt-tests.stamp ## everything
 test-packages: install $(STATE)/apt-tests.stamp ## build, publish and install many real packages
 	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest -m "" tests/packages
 
-test-faults: install $(STATE)/apt-tests.stamp ## let publishing fail at each system call that writes
-	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest -m faults tests/workers/repository
+test-faults: install $(STATE)/apt-tests.stamp ## let publishing and mirrors fail in every way
+	$(SUDO) env STATE=$(STATE) $(BIN)/python -m pytest -m faults tests/workers
 
 bench: install $(STATE)/apt-bench.stamp ## measure against other programs (QUICK=1: less of it)
 	$(SUDO) env STATE=$(STATE) $(BIN)/python -m tests.benchmarks $(if $(QUICK),--quick) \

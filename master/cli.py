@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from master.commands.audit import audit, why
+from master.commands.audit import audit
 from master.commands.demo import demo
 from master.commands.generations import generations, rollback
 from master.commands.queue import queue
 from master.commands.rebuild import rebuild
 from master.commands.site import check, show
+from master.commands.why import why
 
 
 @click.group()

@@ -2,7 +2,7 @@
 
 A builder is named ``JOB/RELEASE/PACKAGE`` (``check/main/hello``), or, where it serves a whole
 repository, ``JOB/RELEASE/FORMAT`` (``release/main/deb``) and ``sync/RELEASE/FORMAT/MIRROR``; what
-serves the whole site is ``clean/WHAT``.
+serves the whole site is ``clean/WHAT``, what serves one worker ``roots/WORKER``.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def of_mirror(release: str, package_format: str, mirror: str) -> str:
 def of_merge(release: str) -> str:
     """The builder that makes the gate's speculative states."""
     return f"merge/{release}"
+
+
+def of_roots(worker: str) -> str:
+    """The builder that refreshes a worker's root images."""
+    return f"roots/{worker}"
 
 
 def gate_scheduler(release: str) -> str:

@@ -31,9 +31,11 @@ def builder(
     job_steps: Iterable[Any],
     tags: list[str],
     properties: dict[str, str],
+    *,
+    worker: str | None = None,
     **kwargs: Any,
 ) -> util.BuilderConfig:
-    """A builder on the workers of a role, or for None on the coordinator."""
+    """A builder on the workers of a role or one of them, or for None on the coordinator."""
     job_steps = [LinkChange(), *job_steps]
     if role is not None:
         # Nothing of the build before is in the way, or to be found, by this one.
@@ -43,7 +45,11 @@ def builder(
         ]
     return util.BuilderConfig(
         name=name,
-        workernames=[COORDINATOR] if role is None else site.workers_of(role),
+        workernames=[COORDINATOR]
+        if role is None
+        else [worker]
+        if worker
+        else site.workers_of(role),
         factory=util.BuildFactory(list(job_steps)),
         tags=[name.split("/", maxsplit=1)[0], *tags],
         properties={"builder_slug": names.slug(name), **properties},

@@ -9,15 +9,18 @@ from master.configurator.cleaning import cleaners
 from master.configurator.packages import builders_of_package
 from master.configurator.repositories import builders_of_repository
 from schedulers import builder_names as names
+from steps.roots import RefreshRoots
 from steps.source import MergeState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from buildbot.plugins import util
 
     from master.site import Site
 
 # Started by schedulers of their own, not by other builds.
-_FIRST = ("check/", "gate/", "publish/", "merge/", "refresh/", "rollback/", "clean/")
+_FIRST = ("check/", "gate/", "publish/", "merge/", "refresh/", "rollback/", "clean/", "roots/")
 
 
 def builders(site: Site) -> list[util.BuilderConfig]:
@@ -30,12 +33,20 @@ def builders(site: Site) -> list[util.BuilderConfig]:
                 found += builders_of_package(site, release, name, package)
         for package_format in site.formats_of(release):
             found += builders_of_repository(site, release, package_format)
-    return [*found, *cleaners(site)]
+    return [*found, *_roots(site), *cleaners(site)]
 
 
 def triggered_builders(site: Site) -> list[str]:
     """Builders that other builds trigger; each gets a scheduler of its own name."""
     return [made.name for made in builders(site) if not made.name.startswith(_FIRST)]
+
+
+def _roots(site: Site) -> Iterator[util.BuilderConfig]:
+    for name, worker in site.workers.items():
+        if worker.roots is not None:
+            refresh = RefreshRoots(worker.roots)
+            where = names.of_roots(name)
+            yield builder(site, where, worker.role, [refresh], [name], {}, worker=name)
 
 
 def _merge(site: Site, release: str) -> util.BuilderConfig:

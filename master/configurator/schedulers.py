@@ -113,6 +113,7 @@ def all_schedulers(site: Site, gerrit: Gerrit) -> list[Any]:
         *_forms(gerrit, plans),
         *_forms_of_repositories(site),
         *_cleaning(),
+        *_roots(site),
     ]
 
 
@@ -162,6 +163,17 @@ def _periodic(site: Site) -> Iterator[Any]:
                 builderNames=[names.of_repository("refresh", release, "deb")],
                 periodicBuildTimer=site.repositories.valid_days * _DAY // 4,
             )
+
+
+def _roots(site: Site) -> Iterator[Any]:
+    for name, worker in site.workers.items():
+        if worker.roots is not None:
+            builder = names.of_roots(name)
+            # At night: it takes what a few builds take.
+            yield schedulers.Nightly(
+                name=_identifier("roots", name), builderNames=[builder], hour=3, minute=23
+            )
+            yield _form(builder)
 
 
 def _cleaning() -> Iterator[Any]:

@@ -34,9 +34,8 @@ def test_repository_and_mirrors_hold(chain: Chain, story: Story, kind: str) -> N
 def test_the_story_of_a_package_is_whole(
     chain: Chain, story: Story, kind: str, package: str
 ) -> None:
-    folder = chain.layout.served / "release" / where.RELEASE / kind
     key = chain.layout.keys / f"{kind}.asc"
-    told = "\n".join(_lockgate("why", package, "--repository", folder, "--key", key))
+    told = "\n".join(_lockgate("why", package, "--site", chain.layout.site_file, "--key", key))
     jobs = ("check", "gate", "build", "test-repository", "lint", "install-test")
     for job in jobs:
         assert f"success    {job}/main/{package}, " in told

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
-from workers.repository import files
+from workers import files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

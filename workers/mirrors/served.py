@@ -9,9 +9,9 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
+from workers.files import sha256_of
 from workers.mirrors.rsync import NotYet
 from workers.outcome import BadRequest
-from workers.repository.files import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

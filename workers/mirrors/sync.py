@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tenacity
 
+from workers import files
 from workers.mirrors.listing import Entry, list_repository, to_remove, to_send
 from workers.mirrors.manifest import Manifest, Memory
 from workers.mirrors.rsync import NotYet, Rsync
 from workers.outcome import BadRequest, InfrastructureFault
-from workers.repository import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

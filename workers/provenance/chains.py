@@ -13,8 +13,9 @@ import createrepo_c
 import zstandard
 from debian.deb822 import Packages, Release, Sources
 
+from workers import files
 from workers.outcome import BadRequest, InfrastructureFault
-from workers.repository import files, signatures
+from workers.repository import signatures
 from workers.repository.package import Published
 from workers.repository.rpm import listed
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from workers import files
 from workers.outcome import BadRequest
 from workers.provenance import statement as statements
 from workers.provenance.envelope import open_sealed, unsigned
 from workers.provenance.place import record_path
-from workers.repository import files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,9 @@ from debian.deb822 import Dsc, Packages, Sources
 from debian.debfile import DebError, DebFile
 from debian.debian_support import version_compare
 
+from workers import files
 from workers.names import file_name, package_name, version
 from workers.outcome import BadRequest
-from workers.repository import files
 from workers.repository.package import Published
 from workers.repository.table import PLAIN, Row
 

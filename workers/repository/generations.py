@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from workers import files
 from workers.outcome import InfrastructureFault
 from workers.provenance.place import FOLDER
-from workers.repository import files
 from workers.repository.table import Table  # noqa: TC001 - read when it is restored
 
 if TYPE_CHECKING:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from workers import files
 from workers.names import identifier
 from workers.outcome import BadRequest, InfrastructureFault
 from workers.provenance import statement as statements
 from workers.provenance.envelope import open_sealed
 from workers.provenance.place import ENVELOPE, STATEMENT, record_path
-from workers.repository import files, signatures
+from workers.repository import signatures
 from workers.repository.formats import TEXTS
 from workers.repository.generations import (
     INDEX,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import createrepo_c as cr
 from rpm_vercmp import vercmp
 
+from workers import files
 from workers.names import file_name, package_name, version
 from workers.outcome import BadRequest
-from workers.repository import files
 from workers.repository.package import Published
 from workers.repository.table import PLAIN, Row
 

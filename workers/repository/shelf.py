@@ -6,8 +6,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workers import files
 from workers.outcome import InfrastructureFault
-from workers.repository import files
 from workers.repository.formats import TEXTS
 
 if TYPE_CHECKING:

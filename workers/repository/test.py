@@ -7,9 +7,9 @@ import secrets
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from workers import files
 from workers.names import identifier
 from workers.outcome import BadRequest
-from workers.repository import files
 from workers.repository.apt import AptFormat
 from workers.repository.generations import moment, new_stamp
 from workers.repository.rpm import RpmFormat

@@ -1,4 +1,8 @@
-"""The cache of root images: one folder per image, made beside its final name and renamed."""
+"""The cache of root images: one folder per image, made beside its final name and renamed.
+
+All images of a cache are of one *edition*; a refresh makes another edition, with the packages that
+the distribution has then, and switches to it when all of it is there.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,11 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workers import files
 from workers.outcome import BadRequest, InfrastructureFault
 from workers.roots.base_package import install_base_package
 from workers.roots.distribution import Distribution, known_distribution
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DIGITS = 20
+_EDITION = "%Y%m%dT%H%M%S.%fZ"
+_EDITION_FILE = "edition"
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LIMITS = Limits(seconds=1800, disk=6 << 30)
 _SCRATCH = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 - mmdebstrap makes its own folder
@@ -69,12 +77,32 @@ def make_root(kind: str, cache: Path) -> RootImage:
         raise BadRequest(f"no kind of root is called {kind!a}: use one of {', '.join(KINDS)}")
     cache.mkdir(parents=True, exist_ok=True)
     distribution = known_distribution(cache / "distribution.json")
-    image = _image(kind, cache, distribution)
-    with _locked(cache, kind):
-        if not image.is_dir():
-            _make(kind, cache, distribution, image)
+    image = _made(kind, cache, distribution, _edition(cache))
     about = json.loads((image / "image.json").read_text(encoding="utf-8"))
     return RootImage(path=image / "root", id=about["id"], seconds=time.monotonic() - started)
+
+
+def refresh_roots(cache: Path) -> list[str]:
+    """Make all images that the cache has anew, and use these from now on; return their names.
+
+    Builds that run go on in the images of the edition before, which stay until the next refresh.
+    Raises InfrastructureFault if one cannot be made; the images in use stay the same then.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    with _locked(cache, "refresh"):
+        distribution = known_distribution(cache / "distribution.json")
+        old, new = _edition(cache), datetime.now(UTC).strftime(_EDITION)
+        kinds = [kind for kind in KINDS if _image(kind, cache, distribution, old).is_dir()]
+        made = [_made(kind, cache, distribution, new) for kind in kinds]
+        keep = {image.name for image in made}
+        keep |= {_image(kind, cache, distribution, old).name for kind in kinds}
+        files.write(cache / _EDITION_FILE, new.encode())
+        for kind in kinds:
+            with _locked(cache, kind):
+                for image in sorted(cache.glob(f"{kind}-*")):
+                    if image.name not in keep:
+                        _remove(image)
+    return [image.name for image in made]
 
 
 def remove_root(cache: Path, kind: str | None = None) -> list[str]:
@@ -93,7 +121,29 @@ def remove_root(cache: Path, kind: str | None = None) -> list[str]:
     return removed
 
 
-def _image(kind: str, cache: Path, distribution: Distribution) -> Path:
+def _made(kind: str, cache: Path, distribution: Distribution, edition: str) -> Path:
+    image = _image(kind, cache, distribution, edition)
+    # Builds do not wait while another edition is made.
+    if not image.is_dir():
+        with _locked(cache, kind):
+            if not image.is_dir():
+                _make(kind, cache, distribution, edition)
+    return image
+
+
+def _edition(cache: Path) -> str:
+    try:
+        return (cache / _EDITION_FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return "first"
+
+
+def _image(kind: str, cache: Path, distribution: Distribution, edition: str) -> Path:
+    return cache / f"{kind}-{_digest(kind, distribution)}-{edition}"
+
+
+def _digest(kind: str, distribution: Distribution) -> str:
+    """Of all that decides what is in an image but for the distribution's own progress."""
     chain = []
     step: str | None = kind
     while step is not None:
@@ -103,7 +153,7 @@ def _image(kind: str, cache: Path, distribution: Distribution) -> Path:
     sources = sorted(Path(__file__).parent.glob("*.py"))
     code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sources]
     told = json.dumps([kind, chain, asdict(distribution), code])
-    return cache / f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:_DIGITS]}"
+    return hashlib.sha256(told.encode()).hexdigest()[:_DIGITS]
 
 
 @contextlib.contextmanager
@@ -113,7 +163,7 @@ def _locked(cache: Path, kind: str) -> Iterator[None]:
         yield
 
 
-def _make(kind: str, cache: Path, distribution: Distribution, image: Path) -> None:
+def _make(kind: str, cache: Path, distribution: Distribution, edition: str) -> None:
     for abandoned in cache.glob(f".making-{kind}-*"):
         _remove(abandoned)
     making = Path(tempfile.mkdtemp(prefix=f".making-{kind}-", dir=cache))
@@ -124,13 +174,14 @@ def _make(kind: str, cache: Path, distribution: Distribution, image: Path) -> No
         if base is None:
             _bootstrap(making, distribution)
         else:
-            _extend(kind, make_root(base, cache).path, making)
+            _extend(kind, _made(base, cache, distribution, edition) / "root", making)
         making.chmod(0o755)
-        (making / "image.json").write_text(_describe(making / "root", image.name), encoding="utf-8")
+        about = _describe(making / "root", _digest(kind, distribution))
+        (making / "image.json").write_text(about, encoding="utf-8")
     except BaseException:
         _remove(making)
         raise
-    making.rename(image)
+    making.rename(_image(kind, cache, distribution, edition))
 
 
 def _bootstrap(making: Path, distribution: Distribution) -> None:
@@ -205,14 +256,14 @@ def _version_id(os_release: str) -> str:
     return "0"
 
 
-def _describe(root: Path, name: str) -> str:
+def _describe(root: Path, digest_of_recipe: str) -> str:
     packages = (root / "var/lib/dpkg/status").read_bytes()
     lines = [
         line
         for line in packages.decode().splitlines()
         if line.startswith(("Package: ", "Version: ", "Architecture: "))
     ]
-    digest = hashlib.sha256("\n".join([name, *lines]).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join([digest_of_recipe, *lines]).encode()).hexdigest()
     return json.dumps({"id": digest[:_DIGITS]})
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from workers.outcome import succeed
-from workers.roots.cache import make_root, remove_root
+from workers.roots.cache import make_root, refresh_roots, remove_root
 from workers.roots.recipes import KINDS
 
 _cache = click.option(
@@ -30,6 +30,13 @@ def make(kind: str, cache: Path) -> None:
     """Make an image unless the cache has it; print its path and id."""
     image = make_root(kind, cache)
     succeed({"root": str(image.path), "id": image.id, "seconds": round(image.seconds, 3)})
+
+
+@root.command()
+@_cache
+def refresh(cache: Path) -> None:
+    """Make all images of the cache anew, of the packages that the distribution has now."""
+    succeed({"images": refresh_roots(cache)})
 
 
 @root.command()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from workers.files import sha256
 from workers.outcome import BadRequest, succeed
-from workers.repository.files import sha256
 from workers.signing.gnupg import Home, Key
 from workers.signing.log import record
 from workers.signing.metadata import sign_metadata

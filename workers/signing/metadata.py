@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from workers.files import sha256_of, write
 from workers.outcome import BadRequest
 from workers.provenance.envelope import seal
 from workers.provenance.place import ENVELOPE, STATEMENT
 from workers.provenance.statement import read
-from workers.repository.files import sha256_of, write
 from workers.signing.log import last_recorded, record
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from workers.files import sha256
 from workers.names import file_name
 from workers.outcome import BadRequest, InfrastructureFault
-from workers.repository.files import sha256
 from workers.repository.rpm import identity
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.workers.mirrors.cutter import Cutter
 
 if TYPE_CHECKING:
@@ -13,13 +15,18 @@ if TYPE_CHECKING:
     from tests.workers.repository.clients import Client
     from tests.workers.repository.programs import Packages
 
-_SYNCS = 12
+# A hundred are made by `make test-faults`.
+_SYNCS = [pytest.param(100, marks=pytest.mark.faults), 12]
 _SECONDS = 120
 
 
-def test_clients_never_fail_while_connections_break(mirror: Mirror, packages: Packages) -> None:
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("syncs", _SYNCS)
+def test_clients_never_fail_while_connections_break(
+    mirror: Mirror, packages: Packages, syncs: int
+) -> None:
     kind = mirror.repository.package_format
-    folders = packages.series(kind, [f"1.{number}" for number in range(1 + _SYNCS)])
+    folders = packages.series(kind, [f"1.{number}" for number in range(1 + syncs)])
     known = {file.read_bytes() for folder in folders for file in folder.iterdir()}
     mirror.repository.publish(folders[0])
     mirror.sync()
@@ -34,13 +41,13 @@ def test_clients_never_fail_while_connections_break(mirror: Mirror, packages: Pa
             mirror.sync(port=cutter.port)
         finally:
             done.set()
-        assert reading.result(_SECONDS) >= _SYNCS
-        assert cutter.cuts >= _SYNCS // 2
+        assert reading.result(_SECONDS) >= syncs
+        assert cutter.cuts >= syncs // 2
     assert mirror.is_exact()
     assert not mirror.hidden()
     late = mirror.client()
     late.update()
-    assert late.versions("demo") == {f"1.{_SYNCS}", f"1.{_SYNCS - 1}"}
+    assert late.versions("demo") == {f"1.{syncs}", f"1.{syncs - 1}"}
 
 
 def _read(reader: Client, done: Event, known: set[bytes]) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tests.workers.install_test.served import Deb, Rpm
-from workers.repository.files import sha256
+from workers.files import sha256
 
 Format = Literal["deb", "rpm"]
 FORMATS: tuple[Format, ...] = ("deb", "rpm")

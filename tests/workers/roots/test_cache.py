@@ -99,7 +99,7 @@ def test_rpm_root_provides_what_packages_ask_for(worker: Worker, rpm_build_root:
     assert "protected" in removal
 
 
-def test_two_at_once_make_one_image_which_can_be_removed(worker: Worker) -> None:
+def test_two_at_once_make_one_image_which_can_be_refreshed_and_removed(worker: Worker) -> None:
     cache = worker.folder("cache")
     with ThreadPoolExecutor() as both:
         ask = ("root", "make", "--kind", "deb-install", "--cache", cache)
@@ -108,6 +108,16 @@ def test_two_at_once_make_one_image_which_can_be_removed(worker: Worker) -> None
     assert [path.name for path in cache.glob("deb-install-*")] == [
         Path(first.answer["root"]).parent.name
     ]
+    ever = [first.answer]
+    for _ in range(2):
+        refreshed = worker.program("root", "refresh", "--cache", cache).answer["images"]
+        ever.append(worker.program(*ask).answer)
+        newest = [Path(each["root"]).parent.name for each in ever[:-3:-1]]
+        assert refreshed == newest[:1]
+        # Builds may go on in the one before.
+        assert {path.name for path in cache.glob("deb-install-*")} == set(newest)
+    # The distribution has the same packages still, and builds made in one hold for the others.
+    assert len({each["id"] for each in ever}) == 1
     removed = worker.program("root", "remove", "--cache", cache)
-    assert removed.answer["removed"] == [Path(first.answer["root"]).parent.name]
+    assert set(removed.answer["removed"]) == set(newest)
     assert [path for path in cache.iterdir() if path.is_dir()] == []
