@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from tests.benchmarks import apt_add, fresh_repository, rpm_add
+from tests.benchmarks import apt_add, building, fresh_repository, mirroring, reading, rpm_add
 from tests.benchmarks.bench import bench
 from tests.benchmarks.report import document, table
 
@@ -28,6 +28,9 @@ LINES: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "apt-add": apt_add.lines,
     "rpm-add": rpm_add.lines,
     "test-repository": fresh_repository.lines,
+    "mirror": mirroring.lines,
+    "clients": reading.lines,
+    "build": building.lines,
 }
 _SIZES, _ROUNDS = {100: 9, 1_000: 9, 10_000: 5}, 9
 _QUICK_SIZES, _QUICK_ROUNDS = {100: 3, 1_000: 3}, 3
@@ -53,7 +56,7 @@ def main(*, quick: bool, only: tuple[str, ...], json_file: Path | None, work: Pa
         ready = ending.enter_context(bench(top.resolve(), sizes, rounds))
         for name in only or LINES:
             for line in LINES[name](ready):
-                told.print(f"{line.name}: {line.milliseconds}", highlight=False)
+                told.print(f"{line.name}: {line.values}", highlight=False)
                 lines.append(line)
     Console(width=max(Console().width, _WIDTH)).print(table(lines))
     if json_file is not None:

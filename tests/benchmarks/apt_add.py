@@ -27,9 +27,9 @@ def lines(bench: Bench, others: Sequence[type[Publisher]] = OTHERS) -> Iterator[
     for size in bench.sizes:
         line = adding(bench, ResidentApt, others, size)
         if size >= _LARGE:
-            line.verdicts.append(faster(line.milliseconds, Reprepro.name, 4))
-            line.verdicts.append(faster(line.milliseconds, Aptly.name, 10))
+            line.verdicts.append(faster(line.values, Reprepro.name, 4))
+            line.verdicts.append(faster(line.values, Aptly.name, 10))
         if size in _MILLISECONDS:
-            line.verdicts.append(at_most(line.milliseconds, _MILLISECONDS[size]))
+            line.verdicts.append(at_most(line.values, _MILLISECONDS[size]))
         yield line
     yield flatness(bench, ResidentApt, _FLAT)

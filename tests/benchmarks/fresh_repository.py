@@ -57,5 +57,5 @@ def _line(bench: Bench, package_format: Format, kinds: Sequence[type[Publisher]]
     seconds = interleaved({LOCKGATE: lockgate, **contestants}, bench.rounds)
     shutil.rmtree(top)
     line = Line(f"fresh test repository of {_PACKAGES} {package_format.upper()}", medians(seconds))
-    line.verdicts.append(at_most(line.milliseconds, _MILLISECONDS))
+    line.verdicts.append(at_most(line.values, _MILLISECONDS))
     return line

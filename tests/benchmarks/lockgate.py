@@ -40,10 +40,10 @@ class Resident(Publisher):
         super().__init__(folder, keys)
         self.parts = Parts()
         self._key = keys.by_format[self.package_format]
-        self._root = folder / "repository"
-        self._root.mkdir()
-        (self._root / KEY).write_bytes(keys.home.public_keys([self._key]))
-        self._repository = ReleaseRepository(self._root, self._format())
+        self.root = folder / "repository"
+        self.root.mkdir()
+        (self.root / KEY).write_bytes(keys.home.public_keys([self._key]))
+        self._repository = ReleaseRepository(self.root, self._format())
         self._scratch = folder / "scratch"
         self._record = Record.model_validate(RECORD)
         self._numbers = itertools.count()
@@ -80,8 +80,8 @@ class Resident(Publisher):
                 staged = self._repository.stage(packages, _VERSIONS, self._record)
         signed = self._scratch / staged["stage"]
         with self.parts.part("sign"):
-            release = self._root / ".stage" / staged["stage"] / "release"
-            why = {"build": "1", "requester": "Ann", "repository": str(self._root)}
+            release = self.root / ".stage" / staged["stage"] / "release"
+            why = {"build": "1", "requester": "Ann", "repository": str(self.root)}
             sign_metadata(self.keys.home, [self._key], release, signed, why)
         with self.parts.part("commit"):
             self._repository.commit(
@@ -107,7 +107,7 @@ class ColdApt(ResidentApt):
     name = "lockgate (cold)"
 
     def add(self, package: Path) -> None:
-        which = ("--format", "deb", "--repository", self._root, "--codename", CODENAME)
+        which = ("--format", "deb", "--repository", self.root, "--codename", CODENAME)
         record = self._scratch / "record.json"
         record.write_text(self._record.model_dump_json())
         packages = (
@@ -117,11 +117,11 @@ class ColdApt(ResidentApt):
         told = ("--origin", _ORIGIN, "--valid-days", str(_VALID_DAYS))
         staged = succeeded(program("repository", "stage", *which, *packages, *told))
         signed = self._scratch / staged["stage"]
-        release = self._root / ".stage" / staged["stage"] / "release"
+        release = self.root / ".stage" / staged["stage"] / "release"
         succeeded(
             program(
                 *("sign", "metadata", "--home", self.keys.home.path),
-                *("--key", self._key.fingerprint, "--repository", str(self._root)),
+                *("--key", self._key.fingerprint, "--repository", str(self.root)),
                 *("--build", "1", "--requester", "Ann", "--staged", release, "--out", signed),
             )
         )

@@ -30,17 +30,19 @@ class Line:
     """One line of the table."""
 
     name: str
-    milliseconds: dict[str, float]
+    values: dict[str, float]
     """Medians of the contestants."""
     parts: dict[str, float] = field(default_factory=dict)
-    """Medians of what Lockgate's time is made of, in milliseconds."""
+    """Medians of what Lockgate's value is made of."""
     verdicts: list[Verdict] = field(default_factory=list)
+    unit: str = "ms"
 
     @property
     def ratios(self) -> dict[str, float]:
-        """How many times as long as Lockgate each other contestant takes."""
-        own = self.milliseconds[LOCKGATE]
-        return {name: ms / own for name, ms in self.milliseconds.items() if name != LOCKGATE}
+        """How many times as much as Lockgate each other contestant takes."""
+        own = self.values[LOCKGATE]
+        others = {name: value for name, value in self.values.items() if name != LOCKGATE}
+        return {name: value / own for name, value in others.items()}
 
 
 class Parts:
@@ -102,10 +104,10 @@ def faster(line: Mapping[str, float], peer: str, factor: float) -> Verdict:
     return Verdict(wanted, f"{ratio:.1f} x", ratio >= factor)
 
 
-def at_most(line: Mapping[str, float], milliseconds: float) -> Verdict:
-    """Lockgate takes at most so long."""
+def at_most(line: Mapping[str, float], most: float, unit: str = "ms") -> Verdict:
+    """Lockgate takes at most so much."""
     found = line[LOCKGATE]
-    return Verdict(f"at most {milliseconds:g} ms", f"{found:.0f} ms", found <= milliseconds)
+    return Verdict(f"at most {most:,.0f} {unit}", f"{found:,.0f} {unit}", found <= most)
 
 
 def no_slower(line: Mapping[str, float], other: str, factor: float) -> Verdict:

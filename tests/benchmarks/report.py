@@ -24,7 +24,8 @@ def table(lines: Sequence[Line]) -> Table:
     made = Table(title="Medians of interleaved rounds", title_justify="left")
     made.add_column("line")
     made.add_column("by")
-    made.add_column("ms", justify="right")
+    made.add_column("median", justify="right")
+    made.add_column("")
     made.add_column("x Lockgate", justify="right")
     made.add_column("wanted")
     made.add_column("found", justify="right")
@@ -34,7 +35,7 @@ def table(lines: Sequence[Line]) -> Table:
         verdicts = [_words(verdict) for verdict in line.verdicts]
         height = max(len(rows), len(verdicts))
         names = [line.name, *[""] * (height - 1)]
-        rows += [("", "", "")] * (height - len(rows))
+        rows += [("", "", "", "")] * (height - len(rows))
         verdicts += [("", "", "")] * (height - len(verdicts))
         for name, row, verdict in zip(names, rows, verdicts, strict=True):
             made.add_row(name, *row, *verdict)
@@ -50,7 +51,8 @@ def document(lines: Sequence[Line]) -> dict[str, Any]:
         "lines": [
             {
                 "line": line.name,
-                "milliseconds": line.milliseconds,
+                "unit": line.unit,
+                "values": line.values,
                 "parts": line.parts,
                 "ratios": line.ratios,
                 "targets": [vars(verdict) for verdict in line.verdicts],
@@ -60,13 +62,13 @@ def document(lines: Sequence[Line]) -> dict[str, Any]:
     }
 
 
-def _rows(line: Line) -> list[tuple[str, str, str]]:
+def _rows(line: Line) -> list[tuple[str, str, str, str]]:
     rows = []
-    for name, milliseconds in line.milliseconds.items():
+    for name, value in line.values.items():
         ratio = "" if name == LOCKGATE else f"{line.ratios[name]:.1f}"
-        rows.append((name, f"{milliseconds:.1f}", ratio))
+        rows.append((name, f"{value:,.1f}", line.unit, ratio))
         if name == LOCKGATE:
-            rows += [(f"  {part}", f"{of_it:.1f}", "") for part, of_it in line.parts.items()]
+            rows += [(f"  {part}", f"{of_it:,.1f}", "", "") for part, of_it in line.parts.items()]
     return rows
 
 

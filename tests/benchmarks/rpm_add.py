@@ -29,7 +29,7 @@ def lines(bench: Bench, others: Sequence[type[Publisher]] = OTHERS) -> Iterator[
     for size in bench.sizes:
         line = adding(bench, ResidentRpm, others, size)
         if size >= _LARGE:
-            line.verdicts.append(faster(line.milliseconds, CreaterepoAgent.name, 2.5))
-            line.verdicts.append(faster(line.milliseconds, CreaterepoC.name, 15))
+            line.verdicts.append(faster(line.values, CreaterepoAgent.name, 2.5))
+            line.verdicts.append(faster(line.values, CreaterepoC.name, 15))
         yield line
     yield flatness(bench, ResidentRpm, _FLAT)

@@ -30,10 +30,10 @@ def test_a_line_has_lockgates_time_and_what_it_is_made_of(lines: list[Line]) -> 
     line, flat = lines
 
     assert line.name == "add 1 to 20 DEB"
-    assert list(line.milliseconds) == [LOCKGATE]
+    assert list(line.values) == [LOCKGATE]
     assert list(line.parts) == ["stage", "sign", "commit"]
-    assert 0 < line.parts["stage"] < line.milliseconds[LOCKGATE] * 2
-    assert list(flat.milliseconds) == [LOCKGATE, "in 20"]
+    assert 0 < line.parts["stage"] < line.values[LOCKGATE] * 2
+    assert list(flat.values) == [LOCKGATE, "in 20"]
     assert [verdict.wanted for verdict in flat.verdicts] == ["at most 2 x in 20"]
 
 
@@ -41,7 +41,7 @@ def test_the_document_holds_all_that_was_measured(lines: list[Line]) -> None:
     made = json.loads(json.dumps(document(lines)))
 
     assert [each["line"] for each in made["lines"]] == [line.name for line in lines]
-    assert made["lines"][0]["milliseconds"].keys() == {LOCKGATE}
+    assert made["lines"][0]["values"].keys() == {LOCKGATE}
     assert made["lines"][0]["parts"].keys() == {"stage", "sign", "commit"}
     assert made["lines"][0]["ratios"] == {}
     assert list(made["lines"][1]["ratios"]) == ["in 20"]
@@ -62,9 +62,9 @@ def test_the_table_shows_contestants_ratios_and_verdicts() -> None:
         [cell.strip() for cell in row.split("│")[1:-1]] for row in text.getvalue().splitlines()
     ]
 
-    assert ["add", "lockgate", "10.0", "", "4 x faster than peer", "3.5 x", "missed"] in shown
-    assert ["", "stage", "7.0", "", "", "", ""] in shown
-    assert ["", "peer", "35.0", "3.5", "", "", ""] in shown
+    assert ["add", "lockgate", "10.0", "ms", "", "4 x faster than peer", "3.5 x", "missed"] in shown
+    assert ["", "stage", "7.0", "", "", "", "", ""] in shown
+    assert ["", "peer", "35.0", "ms", "3.5", "", "", ""] in shown
 
 
 def test_packages_are_made_once(tmp_path: Path) -> None:

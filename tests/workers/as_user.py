@@ -10,9 +10,12 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from workers.users import ensure_user
 
 if TYPE_CHECKING:
     import pwd
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 _CHECKOUT = Path(__file__).parents[2]
 _SECONDS = 500
+_USER = "lockgate-test"
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,12 @@ class Worker:
         path = self.folder("tree")
         shutil.copytree(original, path, dirs_exist_ok=True, symlinks=True)
         return path
+
+    def root(self, kind: str) -> Path:
+        """A root image of the user's, made if need be."""
+        made = self.program("root", "make", "--kind", kind, "--cache", self.roots)
+        assert made.status == 0, made.answer
+        return Path(made.answer["root"])
 
     def program(self, *arguments: str | Path) -> Outcome:
         """Run ``lockgate-worker`` to its end."""
@@ -118,6 +128,25 @@ class Worker:
             # What no build may see.
             "LOCKGATE_SECRET": "s3cret-of-the-worker",
         }
+
+
+@contextlib.contextmanager
+def temporary_worker() -> Iterator[Worker]:
+    """A worker, whose folders end with the block but for root images below STATE."""
+    user = ensure_user(_USER)
+    # pytest's own folders are closed to other users.
+    made = Path(tempfile.mkdtemp(prefix="lockgate-test-", dir="/var/tmp"))
+    state = Path(os.environ["STATE"]) if "STATE" in os.environ else made
+    try:
+        made.chmod(0o755)
+        code, scratch, roots = made / "code", made / "scratch", state / "test-roots"
+        copy_code(code)
+        for folder in (scratch, roots):
+            folder.mkdir(exist_ok=True)
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        yield Worker(user, code, scratch, roots)
+    finally:
+        shutil.rmtree(made)
 
 
 def copy_code(to: Path) -> None:

@@ -7,20 +7,15 @@ names, since making them takes most of a minute; without it they are made anew.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.workers.as_user import Worker, copy_code
-from workers.users import ensure_user
+from tests.workers.as_user import Worker, temporary_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_USER = "lockgate-test"
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -28,20 +23,8 @@ def worker() -> Iterator[Worker]:
     """An unprivileged user that programs and functions can be run as."""
     if os.geteuid() != 0:
         pytest.skip("only root can make the user that workers run as")
-    user = ensure_user(_USER)
-    # pytest's own folders are closed to other users.
-    made = Path(tempfile.mkdtemp(prefix="lockgate-test-", dir="/var/tmp"))
-    state = Path(os.environ["STATE"]) if "STATE" in os.environ else made
-    try:
-        made.chmod(0o755)
-        code, scratch, roots = made / "code", made / "scratch", state / "test-roots"
-        copy_code(code)
-        for folder in (scratch, roots):
-            folder.mkdir(exist_ok=True)
-            os.chown(folder, user.pw_uid, user.pw_gid)
-        yield Worker(user, code, scratch, roots)
-    finally:
-        shutil.rmtree(made)
+    with temporary_worker() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +46,4 @@ def deb_install_root(worker: Worker) -> Path:
 
 
 def _root(worker: Worker, kind: str) -> Path:
-    made = worker.program("root", "make", "--kind", kind, "--cache", worker.roots)
-    assert made.status == 0, made.answer
-    return Path(made.answer["root"])
+    return worker.root(kind)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
-import socket
-import subprocess
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from master.demo.processes import free_ports
-from tests.workers.processes import wait_until
+from tests.workers.mirrors.daemon import Daemon
 from tests.workers.repository.conftest import (
-    Served,
     package_format,
     packages,
     release,
@@ -25,51 +20,17 @@ from tests.workers.repository.conftest import (
 from tests.workers.repository.programs import Outcome, program, start, succeeded
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.workers.repository.clients import Client
     from tests.workers.repository.programs import ReleaseRepository
+    from tests.workers.repository.web import Served
 
 __all__ = ["package_format", "packages", "release", "served", "served_folder", "signer"]
 
 _SECONDS = 15
-_CONFIGURATION = """\
-use chroot = no
-munge symlinks = no
-uid = root
-gid = root
-log file = {folder}/daemon.log
-[mirrors]
-path = {path}
-read only = no
-auth users = syncer
-secrets file = {folder}/secrets
-"""
-
-
-@dataclass(frozen=True)
-class Daemon:
-    """An rsync daemon; its module is the folder that is served."""
-
-    port: int
-    folder: Path
-
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start it, and wait until it listens."""
-        process = subprocess.Popen(
-            [
-                *("rsync", "--daemon", "--no-detach", "--address", "127.0.0.1"),
-                *("--port", str(self.port), "--config", self.folder / "rsyncd.conf"),
-            ]
-        )
-        wait_until(lambda: _listens(self.port), "the rsync daemon")
-        return process
-
-    @property
-    def log(self) -> str:
-        """What it did."""
-        return (self.folder / "daemon.log").read_text()
 
 
 @dataclass(frozen=True)
@@ -158,17 +119,7 @@ def files_below(root: Path) -> dict[str, bytes | str]:
 @pytest.fixture
 def daemon(tmp_path: Path, served_folder: Path) -> Daemon:
     """A daemon that has not been started."""
-    folder = tmp_path / "daemon"
-    folder.mkdir()
-    password = secrets.token_urlsafe(12)
-    for name, text in (("password", password), ("secrets", f"syncer:{password}\n")):
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o600)
-    configuration = _CONFIGURATION.format(folder=folder, path=served_folder)
-    (folder / "rsyncd.conf").write_text(configuration)
-    with free_ports(1) as (port,):
-        pass
-    return Daemon(port, folder)
+    return Daemon.make(tmp_path / "daemon", served_folder)
 
 
 @pytest.fixture
@@ -185,11 +136,3 @@ def mirror(release: ReleaseRepository, running: Daemon, served: Served) -> Mirro
     """A mirror that has never been synchronised, of a repository never published."""
     assert shutil.which("rsync")
     return Mirror(release, running, served)
-
-
-def _listens(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False

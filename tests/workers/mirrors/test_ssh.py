@@ -18,8 +18,8 @@ from tests.workers.repository.programs import Outcome, program, refused, succeed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.workers.repository.conftest import Served
     from tests.workers.repository.programs import Packages, ReleaseRepository
+    from tests.workers.repository.web import Served
 
 _SECONDS = 15
 _SSHD = "/usr/sbin/sshd"

@@ -14,7 +14,8 @@ from tests.workers.repository.programs import refused, succeeded
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.workers.mirrors.conftest import Daemon, Mirror
+    from tests.workers.mirrors.conftest import Mirror
+    from tests.workers.mirrors.daemon import Daemon
     from tests.workers.repository.programs import Packages, ReleaseRepository
 
 

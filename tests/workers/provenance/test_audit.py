@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.workers.repository.conftest import Served
     from tests.workers.repository.programs import Packages
+    from tests.workers.repository.web import Served
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tests.workers.provenance.conftest import run
 
 if TYPE_CHECKING:
     from tests.workers.provenance.conftest import Audited
-    from tests.workers.repository.conftest import Served
+    from tests.workers.repository.web import Served
 
 
 def test_it_tells_the_whole_way(audited: Audited, served: Served) -> None:

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from master.demo.processes import free_ports
-from tests.workers.processes import wait_until
-from tests.workers.repository.clients import Client, client
 from tests.workers.repository.programs import (
-    CODENAME,
     FORMATS,
     Format,
     Packages,
@@ -23,29 +14,13 @@ from tests.workers.repository.programs import (
     Signer,
     end_agent,
 )
+from tests.workers.repository.web import Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-_CHECKOUT = Path(__file__).parents[3]
-_STOP_SECONDS = 15
-
-
-@dataclass(frozen=True)
-class Served:
-    """A folder and the address it is served at."""
-
-    folder: Path
-    url: str
-    clients: Path
-
-    def client(
-        self, package_format: Format, path: str, key: Path | None, suite: str = CODENAME
-    ) -> Client:
-        """A package manager that reads the repository at a path and trusts a key."""
-        number = sum(1 for _ in self.clients.iterdir())
-        state = self.clients / str(number)
-        return client(package_format, state, f"{self.url}/{path}", key, suite)
+    from tests.workers.repository.clients import Client
 
 
 @pytest.fixture(scope="package")
@@ -89,25 +64,8 @@ def served_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def served(tmp_path: Path, served_folder: Path) -> Iterator[Served]:
     """A folder served by ``lockgate-worker serve``."""
-    clients = tmp_path / "clients"
-    clients.mkdir()
-    with free_ports(1) as (port,):
-        pass
-    with (tmp_path / "serve.log").open("wb") as log:
-        command = ["serve", "--root", str(served_folder), "--port", str(port)]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workers.cli", *command],
-            cwd=_CHECKOUT,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            wait_until(lambda: _answers(port), "the web server")
-            yield Served(served_folder, f"http://127.0.0.1:{port}", clients)
-        finally:
-            process.terminate()
-            process.wait(_STOP_SECONDS)
+    with serving(served_folder, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=FORMATS)
@@ -134,11 +92,3 @@ def release(
 def reader(served: Served, release: ReleaseRepository) -> Client:
     """A client of the release repository that trusts its key alone."""
     return served.client(release.package_format, "release", release.root / "key.asc")
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False

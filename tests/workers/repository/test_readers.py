@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tests.workers.repository.clients import Client
-    from tests.workers.repository.conftest import Served
     from tests.workers.repository.programs import Packages, ReleaseRepository
+    from tests.workers.repository.web import Served
 
 _PUBLISHES = 10
 _ROUNDS_AT_LEAST = 5

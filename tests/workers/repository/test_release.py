@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.workers.repository.clients import Client
-    from tests.workers.repository.conftest import Served
     from tests.workers.repository.programs import Packages, ReleaseRepository, Signer
+    from tests.workers.repository.web import Served
 
 
 def test_a_new_version_shows_at_the_commit_and_not_before(

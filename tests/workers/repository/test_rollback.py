@@ -12,8 +12,8 @@ from tests.workers.repository.programs import program, refused, succeeded
 
 if TYPE_CHECKING:
     from tests.workers.repository.clients import Client
-    from tests.workers.repository.conftest import Served
     from tests.workers.repository.programs import Packages, ReleaseRepository
+    from tests.workers.repository.web import Served
 
 
 def _generations(release: ReleaseRepository) -> list[dict[str, Any]]:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.workers.repository.conftest import Served
     from tests.workers.repository.programs import Format, Packages
+    from tests.workers.repository.web import Served
 
 _AT_ONCE = 4
 
