@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import importlib
 import json
@@ -153,6 +154,8 @@ def copy_code(to: Path) -> None:
     """Copy the checkout's modules to where any user may read them."""
     for name in ("workers", "tests"):
         shutil.copytree(_CHECKOUT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+        # The user may not write there, and to compile takes longer than some programs' work.
+        compileall.compile_dir(to / name, quiet=1)
     for path in (to, *to.rglob("*")):
         path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
 
