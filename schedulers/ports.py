@@ -41,12 +41,15 @@ class NoSuchChange(Exception):  # noqa: N818 - an answer, not a fault
     """Gerrit knows no such change, patch set or branch."""
 
 
-class SubmitRefused(Exception):  # noqa: N818 - an answer, not a fault
-    """Gerrit will not merge a change as it is; the text says why."""
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """Gerrit will not do it, however often it is asked; the text says why."""
 
 
 class GerritPort(Protocol):
-    """The questions a scheduler asks of Gerrit."""
+    """The questions a scheduler asks of Gerrit.
+
+    When Gerrit does not answer, each raises an error that none of this module's is.
+    """
 
     async def source(self, project: str, branch: str) -> ProjectSource:
         """How the branch is fetched and merged."""
@@ -58,6 +61,10 @@ class GerritPort(Protocol):
 
     async def branch_tip(self, project: str, branch: str) -> str:
         """The commit a branch points at."""
+        ...
+
+    async def merged_as(self, number: int) -> str | None:
+        """The commit a merged change made of its branch; None if that has moved on since."""
         ...
 
     async def approvals(self, number: int) -> list[dict[str, Any]]:
@@ -86,11 +93,14 @@ class GerritPort(Protocol):
         ...
 
     async def vote(self, number: int, revision: str, message: str, vote: int | None) -> None:
-        """Say something on a patch set, with a vote on the gate's label unless it is None."""
+        """Say something on a patch set, with a vote on the gate's label unless it is None.
+
+        Raises :class:`Refused`.
+        """
         ...
 
     async def submit(self, number: int, revision: str) -> None:
-        """Merge exactly this revision; raises :class:`SubmitRefused`."""
+        """Merge exactly this revision; raises :class:`Refused`."""
         ...
 
 

@@ -67,7 +67,7 @@ class FindInUse(BuildStep):
     def _memory(self, gate: str) -> Any:
         state = self.master.db.state
         number = yield state.getObjectId(gate, "GateScheduler")
-        memory = yield state.getState(number, "memory", None)
+        memory = yield state.getState(number, "state", None)
         return memory
 
 

@@ -11,8 +11,8 @@ from schedulers import builder_names as names
 from schedulers.check import CheckScheduler
 from schedulers.force import ForceOfChange, ForceOnEarlier, ForceRebuild
 from schedulers.gate import GateConfig, Job, Project, QueueKind, WindowRule
-from schedulers.gate_queue import GateScheduler
-from schedulers.gate_work import BUILD, TEST
+from schedulers.gate_shell.scheduler import GateScheduler
+from schedulers.gate_shell.work import BUILD, TEST
 from schedulers.ports import PackagePlan, ReleasePlan
 from schedulers.publish import PublishScheduler
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE
 _CLEANING_SECONDS = _DAY // 4
-_MAX_LOST = 5  # workers, before a change leaves the gate without a verdict on it
 # Jobs that start from a change, and what the others need of an earlier check build.
 _FROM_CHANGE = ("check", "gate", "publish", "build")
 _FROM_EARLIER = {
@@ -83,9 +82,8 @@ def gate_config(site: Site, plan: ReleasePlan) -> GateConfig:
             for project, others in needed.items()
         },
         window=WindowRule(window.initial, window.floor, window.ceiling),
-        attempts=site.gate.attempts,
         restart_on_tip_move=True,
-        max_lost=_MAX_LOST,
+        max_lost=site.gate.attempts,
     )
 
 

@@ -12,7 +12,7 @@ from master.gerrit.errors import GerritNotFound, GerritRefused
 from master.gerrit.facts import approvals, change_facts
 from master.gerrit.reconcile import on_reconciled
 from schedulers.gate import ChangeFacts, Parent
-from schedulers.ports import NoSuchChange, SubmitRefused
+from schedulers.ports import NoSuchChange, Refused
 from schedulers.requests import PatchSet, ProjectSource
 
 if TYPE_CHECKING:
@@ -89,6 +89,19 @@ class Gerrit:
         """The commit a branch points at."""
         return await self.client.branch_tip(project, branch)
 
+    async def merged_as(self, number: int) -> str | None:
+        """The commit a merged change made of its branch; None if that has moved on since.
+
+        That is the change's own commit, or a merge of it (its second parent).
+        """
+        change = await self.client.change(number)
+        tip = await self.client.branch_tip(change.project, change.branch)
+        if tip == change.current_revision:
+            return tip
+        commit = await self.client.commit(change.project, tip)
+        merged = [parent.commit for parent in commit.parents[1:]]
+        return tip if change.current_revision in merged else None
+
     async def approvals(self, number: int) -> list[dict[str, Any]]:
         """All votes on a change: ``who``, ``label``, ``value``."""
         return approvals(await self.client.change(number))
@@ -124,16 +137,22 @@ class Gerrit:
         return on_reconciled(master, open_ones)
 
     async def vote(self, number: int, revision: str, message: str, vote: int | None) -> None:
-        """Say something on a patch set, with a vote on Lockgate's label unless it is None."""
+        """Say something on a patch set, with a vote on Lockgate's label unless it is None.
+
+        Raises :class:`Refused`.
+        """
         labels = {} if vote is None else {self.settings.label: vote}
-        await self.client.review(number, revision, message=message, labels=labels)
+        try:
+            await self.client.review(number, revision, message=message, labels=labels)
+        except GerritRefused as error:
+            raise Refused(str(error)) from error
 
     async def submit(self, number: int, revision: str) -> None:
-        """Merge exactly this revision; raises :class:`SubmitRefused`."""
+        """Merge exactly this revision; raises :class:`Refused`."""
         try:
             await self.client.submit(number, revision)
         except GerritRefused as error:
-            raise SubmitRefused(str(error)) from error
+            raise Refused(str(error)) from error
 
     async def _gate_facts(self, change: ChangeInfo) -> ChangeFacts:
         revision = change.current_revision or ""

@@ -78,7 +78,7 @@ class GateConfig:
     max_changes: int | None = None
 
     restart_on_tip_move: bool = False
-    max_lost: int | None = None  # losses of a worker before the item leaves, None: no limit
+    max_lost: int | None = None  # workers or states lost before the item leaves, None: no limit
     confirm: int = 0  # times a failed build is run again before it counts
     hold_failed_depth: int = 0  # items behind a failed one whose success would clear it
 

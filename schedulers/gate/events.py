@@ -45,6 +45,13 @@ class StatePrepared:
 
 
 @dataclass(frozen=True)
+class StateLost:
+    """The infrastructure failed making a speculative state."""
+
+    state: str
+
+
+@dataclass(frozen=True)
 class BuildFinished:
     """A build has ended."""
 
@@ -77,9 +84,11 @@ class SubmitFinished:
 
 @dataclass(frozen=True)
 class SubmitWithdrawn:
-    """A submit was not made: the branch is not where the item was tested."""
+    """A submit was not made: somebody pushed to a branch that the item is built from."""
 
     item: str
+    project: str
+    branch: str
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,7 @@ Event = (
     | NewPatchSet
     | Abandoned
     | StatePrepared
+    | StateLost
     | BuildFinished
     | EarlyFailure
     | NoWorker

@@ -55,7 +55,8 @@ class Item:
     announced: bool = False
     submitting: bool = False
     deferred: list[tuple[Departure, str]] = field(default_factory=list)  # till submit is answered
-    infrastructure: bool = False  # workers were lost too often
+    lost: int = 0  # states in a row that the infrastructure failed to make
+    infrastructure: bool = False  # it failed too often
 
 
 @dataclass

@@ -8,6 +8,7 @@ a second chance when what it was built on turns out to fail as well.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 from pydantic import TypeAdapter
@@ -26,7 +27,7 @@ from schedulers.gate.actions import (
 )
 from schedulers.gate.admission import Admission, Refusal
 from schedulers.gate.dependencies import cycle_of, needs
-from schedulers.gate.facts import ChangeFacts, Facts, look_up
+from schedulers.gate.facts import Facts, look_up
 from schedulers.gate.items import Build, Departure, GateState, Item, Queue
 from schedulers.gate.jobs import Jobs, after, key
 
@@ -67,7 +68,7 @@ class Gate:
             for item in queue.items:
                 if item.submitting:
                     found.append(turn.submit_action(item))
-                elif item.state is not None and not item.prepared and item.conflict is None:
+                elif item.state is not None and not item.prepared and not item.infrastructure:
                     found.append(turn.prepare_action(item))
                 found += [
                     turn.start_action(item, build)
@@ -113,6 +114,8 @@ class _Turn:
                 self._abandoned(change)
             case ev.StatePrepared(state, conflict):
                 self._prepared(state, conflict)
+            case ev.StateLost(state):
+                self._state_lost(state)
             case ev.BuildFinished(build, result):
                 self._with_build(build, lambda item, b: self._finished(item, b, result))
             case ev.EarlyFailure(build):
@@ -121,8 +124,9 @@ class _Turn:
                 self._with_build(build, self._without_worker)
             case ev.SubmitFinished(item, merged, refused):
                 self._submitted(item, merged, refused)
-            case ev.SubmitWithdrawn(item):
+            case ev.SubmitWithdrawn(item, project, branch):
                 self._submit_withdrawn(item)
+                self._tip_moved(project, branch)
             case ev.TipMoved(project, branch):
                 self._tip_moved(project, branch)
             case ev.Enqueue(change):
@@ -136,8 +140,14 @@ class _Turn:
 
     def _refresh(self, change: str) -> None:
         """Take over what Gerrit says now of a change that is in a queue."""
-        if self.state.find(change) is not None:
-            self.state.known[change] = look_up(self.facts, change)
+        found = self.state.find(change)
+        if found is None:
+            return
+        now = look_up(self.facts, change)
+        if found[1].submitting:
+            # Whether it has merged is what the answer to the submit will say.
+            now = replace(now, status=self.state.known[change].status)
+        self.state.known[change] = now
 
     def _admit(self, change: str, *, by_operator: bool = False) -> None:
         for refusal in self.admission.admit(change, self.facts, by_operator=by_operator):
@@ -178,6 +188,18 @@ class _Turn:
                 if item.state == state and not item.prepared:
                     item.prepared = True
                     item.conflict = conflict
+                    item.lost = 0
+
+    def _state_lost(self, state: str) -> None:
+        """Ask for it anew under another name, but not for ever."""
+        for queue in self.state.queues.values():
+            for item in queue.items:
+                if item.state == state and not item.prepared and not item.infrastructure:
+                    item.lost += 1
+                    if self.config.max_lost is not None and item.lost >= self.config.max_lost:
+                        item.infrastructure = True
+                    else:
+                        item.state = None
 
     def _with_build(self, build_id: str, act: Callable[[Item, Build], None]) -> None:
         """Act on a build that still counts: of an item's state, or carried to its next one."""
@@ -266,7 +288,7 @@ class _Turn:
 
     def _has_merged(self, change: str) -> None:
         facts = self.state.known[change]
-        self.state.known[change] = ChangeFacts(**{**vars(facts), "status": "merged"})
+        self.state.known[change] = replace(facts, status="merged")
         place = f"{facts.project}/{facts.branch}"
         self.state.bases[place] = after(self.state.bases.get(place, ""), change, facts.patchset)
 
@@ -279,11 +301,16 @@ class _Turn:
         for queue in self.state.queues.values():
             for item in queue.items:
                 touched = any(
-                    (facts.project, facts.branch) == (project, branch)
+                    facts.branch == branch and project in self._drawn_on(facts.project)
                     for facts in (self.state.known[change] for change in item.changes)
                 )
                 if touched and not item.submitting:
                     self._reset(item)
+
+    def _drawn_on(self, project: str) -> set[str]:
+        """The projects that a project's packages are built from."""
+        settings = self.config.projects.get(project)
+        return {project, *(() if settings is None else settings.builds_with)}
 
     def _dequeued(self, change: str) -> None:
         found = self.state.find(change)
@@ -411,7 +438,7 @@ class _Turn:
     def _judge(self, item: Item) -> list[str]:
         """Reasons against an item from its builds; stops the others when that is wanted."""
         if item.infrastructure:
-            return ["its workers were lost too often"]
+            return ["the infrastructure failed too often"]
         failed = self.jobs.failed(item)
         if not failed or item.cleared:
             return []
@@ -456,7 +483,7 @@ class _Turn:
             self._fail_at_front(queue, item, "merge-conflict", item.conflict)
             return True
         if item.infrastructure:
-            self._report(item, "infrastructure", "workers were lost too often; it may come back")
+            self._report(item, "infrastructure", "it failed too often; it may come back")
             self._remove(queue, item)
             return True
         if not self.jobs.of(item):

@@ -61,7 +61,7 @@ def test_queue_reads_the_gates_state_from_the_masters_database(site: Path, tmp_p
             """
             CREATE TABLE objects (id INTEGER, name TEXT, class_name TEXT);
             CREATE TABLE object_state (objectid INTEGER, name TEXT, value_json TEXT);
-            INSERT INTO objects VALUES (1, 'gate-main', 'schedulers.gate_queue.GateScheduler');
+            INSERT INTO objects VALUES (1, 'gate-main', 'gate_shell.scheduler.GateScheduler');
             INSERT INTO object_state VALUES (1, 'view', '{"queues": []}');
             """
         )

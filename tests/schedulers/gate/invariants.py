@@ -83,7 +83,7 @@ def check_submit(sim: Simulation, submit: Submit) -> None:
     """Only what was tested is submitted: voting jobs passed on just what the branches will be."""
     own = [as_landed(tested) for tested in submit.changes]
     becomes = (*sim.landed, *own)
-    branches = {(one.project, one.branch) for one in own}
+    branches = sim.drawn_on(submit)
     if sim.config.restart_on_tip_move:
         assert pushes(sim.states[submit.state], branches) == pushes(sim.landed, branches)
     for one in own:

@@ -90,6 +90,14 @@ class Simulation:
         """Ids of builds that ended or were cancelled."""
         return [build for build, run in self.runs.items() if run.result is not None]
 
+    def drawn_on(self, submit: Submit) -> set[tuple[str, str]]:
+        """The branches that the packages of what is submitted are built from."""
+        return {
+            (project, one.branch)
+            for one in submit.changes
+            for project in (one.project, *self.config.projects[one.project].builds_with)
+        }
+
     # What may happen
 
     def tell(self, event: ev.Event) -> list[Action]:
@@ -125,6 +133,11 @@ class Simulation:
             self.states[state] = (*self.landed, *new)
         return ev.StatePrepared(state, conflict)
 
+    def lost(self, state: str) -> ev.StateLost:
+        """The infrastructure fails making a state that was asked for."""
+        del self.preparing[state]
+        return ev.StateLost(state)
+
     def finished(self, build: str, result: ev.Result) -> ev.BuildFinished:
         """End a build that runs."""
         self.runs[build].result = result
@@ -133,8 +146,9 @@ class Simulation:
     def submitted(self, submit: Submit) -> ev.SubmitFinished | ev.SubmitWithdrawn:
         """Answer a submit as Gerrit would: change by change, up to the first that cannot merge."""
         self.submits.remove(submit)
-        if self.config.restart_on_tip_move and self._tips_moved(submit):
-            return ev.SubmitWithdrawn(submit.item)
+        moved = self._moved(submit) if self.config.restart_on_tip_move else None
+        if moved is not None:
+            return ev.SubmitWithdrawn(submit.item, *moved)
         merged: list[str] = []
         for tested in submit.changes:
             facts = self.changes[tested.change]
@@ -171,9 +185,12 @@ class Simulation:
                     return f"{change} does not merge with {other}"
         return None
 
-    def _tips_moved(self, submit: Submit) -> bool:
-        branches = {(one.project, one.branch) for one in submit.changes}
-        return pushes(self.states[submit.state], branches) != pushes(self.landed, branches)
+    def _moved(self, submit: Submit) -> tuple[str, str] | None:
+        tested, now = self.states[submit.state], self.landed
+        for branch in sorted(self.drawn_on(submit)):
+            if pushes(tested, {branch}) != pushes(now, {branch}):
+                return branch
+        return None
 
 
 def as_landed(tested: Tested) -> Landed:

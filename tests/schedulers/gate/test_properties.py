@@ -240,6 +240,11 @@ class AnythingHappens(RuleBasedStateMachine):
         for state in list(self.sim.preparing):
             self.tell(self.sim.prepared(state))
 
+    @precondition(lambda self: self.sim.preparing)
+    @rule(number=numbers)
+    def lose_state(self, number: int) -> None:
+        self.tell(self.sim.lost(_pick(list(self.sim.preparing), number)))
+
     @precondition(lambda self: self.sim.running)
     @rule(number=numbers, result=st.sampled_from(["failure", "infra", "worker-lost", "timeout"]))
     def break_build(self, number: int, result: ev.Result) -> None:

@@ -65,7 +65,8 @@ class Work:
     async def result(self, name: str, builders: Iterable[str]) -> Result | None:
         """How everything under a name ended; None while something is still to come.
 
-        What was cancelled by hand counts as a failure of the infrastructure.
+        A failure of the infrastructure, as which counts what was cancelled by hand, is the loss of
+        a worker to the gate: no verdict on the change.
         """
         worst: Result = "success"
         for builder in builders:
@@ -74,7 +75,7 @@ class Work:
                 return None
             results = buildsets[0]["results"]
             if results in (EXCEPTION, CANCELLED):
-                worst = "infra" if worst == "success" else worst
+                worst = "worker-lost" if worst == "success" else worst
             elif results not in (SUCCESS, WARNINGS):
                 worst = "failure"
         return worst
@@ -91,13 +92,6 @@ class Work:
                     found = await self.master.data.get(("builds", last, "properties"))
                     return {key: value[0] for key, value in found.items()}
         return {}
-
-    async def started(self, name: str, builders: Iterable[str]) -> bool:
-        """Whether everything under a name has been started."""
-        for builder in builders:
-            if not await self._buildsets(self.identity(name, builder)):
-                return False
-        return True
 
     def name_of(self, identity: str | None) -> str | None:
         """The name in an external id of ours."""
@@ -121,3 +115,13 @@ class Work:
             ("buildrequests",), filters=[Filter("buildsetid", "eq", [bsid])]
         )
         return found
+
+
+async def failures_of(work: Work, name: str, builders: Iterable[str]) -> list[dict[str, Any]]:
+    """What the builds under a name say of why they failed."""
+    failures: list[dict[str, Any]] = []
+    for builder in builders:
+        properties = await work.properties(name, builder)
+        own = properties.get("failure")
+        failures += properties.get("failures") or ([own] if own else [])
+    return failures

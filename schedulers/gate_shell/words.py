@@ -49,10 +49,25 @@ def announcement(action: Announce) -> str:
     return f"Gate: testing it on top of {', '.join(action.ahead)}."
 
 
+def passed(changes: int) -> str:
+    """That a change, or so many together, is about to be merged."""
+    return "Gate passed. Merging it" + (f" with {changes - 1} others." if changes > 1 else ".")
+
+
+def not_published(failures: Sequence[dict[str, Any]]) -> str:
+    """That what has merged is not in the release repository, and why."""
+    heading = "Merged, but it could not be published. It will be with the next version that can be."
+    return "\n\n".join([heading, *_explained(failures)])
+
+
 def report(action: Report, failures: Sequence[dict[str, Any]]) -> str:
     """How it ended, and why; ``failures`` are those of its failed builds."""
-    parts = [_HEADINGS[action.verdict]]
-    parts += [f"- {reason}" for reason in action.reasons if reason]
+    reasons = [f"- {reason}" for reason in action.reasons if reason]
+    return "\n\n".join([_HEADINGS[action.verdict], *reasons, *_explained(failures)])
+
+
+def _explained(failures: Sequence[dict[str, Any]]) -> list[str]:
+    parts = []
     for failure in failures:
         lines = [f"{failure.get('stage', '')}: {failure.get('reason', '')}"]
         detail = str(failure.get("detail", "")).splitlines()[:_DETAIL_LINES]
@@ -60,4 +75,4 @@ def report(action: Report, failures: Sequence[dict[str, Any]]) -> str:
         if failure.get("url"):
             lines.append(f"Log: {failure['url']}")
         parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+    return parts
