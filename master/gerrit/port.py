@@ -29,6 +29,7 @@ _STATUS: dict[ChangeStatus, Status] = {
     "ABANDONED": "abandoned",
 }
 _ALL_REVISIONS = ("ALL_REVISIONS",)
+_RELATED_KEPT = 5000  # answers on revisions, the newest
 
 
 class Gerrit:
@@ -159,6 +160,8 @@ class Gerrit:
         if revision not in self._related:
             # What a revision is built upon never changes.
             self._related[revision] = await self.client.related(change.number)
+            if len(self._related) > _RELATED_KEPT:
+                del self._related[next(iter(self._related))]
         facts = change_facts(
             change,
             label=self.settings.label,

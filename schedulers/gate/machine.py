@@ -18,18 +18,15 @@ from schedulers.gate.actions import (
     Action,
     Announce,
     CancelBuild,
-    PrepareState,
     Report,
-    StartBuild,
-    Submit,
-    Tested,
     Verdict,
 )
 from schedulers.gate.admission import Admission, Refusal
-from schedulers.gate.dependencies import cycle_of, needs
+from schedulers.gate.asking import Asking
 from schedulers.gate.facts import Facts, look_up
 from schedulers.gate.items import Build, Departure, GateState, Item, Queue
 from schedulers.gate.jobs import Jobs, after, key
+from schedulers.gate.needing import Needing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,16 +59,16 @@ class Gate:
 
     def outstanding(self) -> list[Action]:
         """What was asked for and has not been answered, to be looked up after a restart."""
-        turn = _Turn(self.config, self.state, {})
+        asking = Asking(self.state)
         found: list[Action] = []
         for queue in self.state.queues.values():
             for item in queue.items:
                 if item.submitting:
-                    found.append(turn.submit_action(item))
+                    found.append(asking.for_merge(item))
                 elif item.state is not None and not item.prepared and not item.infrastructure:
-                    found.append(turn.prepare_action(item))
+                    found.append(asking.for_state(item))
                 found += [
-                    turn.start_action(item, build)
+                    asking.for_build(item, build)
                     for build in item.builds.values()
                     if build.result is None
                 ]
@@ -95,6 +92,8 @@ class _Turn:
         self.state = state
         self.facts = facts
         self.jobs = Jobs(config, state)
+        self.asking = Asking(state)
+        self.needing = Needing(config, state, facts)
         self.admission = Admission(config, state)
         self.actions: list[Action] = []
 
@@ -243,7 +242,7 @@ class _Turn:
         build.doomed = False
         for name, value in changed.items():
             setattr(build, name, value)
-        self.actions.append(self.start_action(item, build))
+        self.actions.append(self.asking.for_build(item, build))
 
     def _doomed(self, _item: Item, build: Build) -> None:
         if build.confirmations >= self.config.confirm:
@@ -371,13 +370,13 @@ class _Turn:
         if not all(self.state.known[change].mergeable for change in item.changes):
             self._fail(queue, item, "failure:missing-requirement", "an approval is missing")
             return True, nearest
-        if self._cycle_changed(item):
+        if self.needing.cycle_changed(item):
             members = list(item.changes)
             self._remove(queue, item)
             for change in members:
                 self._admit(change)
             return True, nearest
-        missing = self._missing_needs(queue, item)
+        missing = self.needing.missing(queue, item)
         if missing:
             self._fail(
                 queue, item, "failure:needed-change", f"it needs {', '.join(missing)}, which failed"
@@ -385,7 +384,7 @@ class _Turn:
             return True, nearest
         changed = False
         failing: list[str] = []
-        if self._needs_failing(item):
+        if self.needing.is_failing(item):
             failing.append(_FAILING_NEED)
             self._stop_builds(item)
         else:
@@ -411,7 +410,7 @@ class _Turn:
         """Ask for an active item's state, and start what may start."""
         if item.state is None:
             item.state = self.state.number("s")
-            self.actions.append(self.prepare_action(item))
+            self.actions.append(self.asking.for_state(item))
             return False
         if item.prepared and not item.announced:
             item.announced = True
@@ -433,7 +432,7 @@ class _Turn:
             self._cancel(carried)
         build = Build(self.state.number("b"), change, job.name, inputs)
         item.builds[place] = build
-        self.actions.append(self.start_action(item, build))
+        self.actions.append(self.asking.for_build(item, build))
 
     def _judge(self, item: Item) -> list[str]:
         """Reasons against an item from its builds; stops the others when that is wanted."""
@@ -470,7 +469,7 @@ class _Turn:
 
     def _may_pass(self, item: Item) -> bool:
         """Whether an item without any help from others may still turn out good."""
-        if self.jobs.failed(item) or self._needs_failing(item):
+        if self.jobs.failed(item) or self.needing.is_failing(item):
             return False
         if item.state is None:
             return self._active(*self._place(item))
@@ -512,45 +511,8 @@ class _Turn:
                 return True
         item.submitting = True
         item.failing = []
-        self.actions.append(self.submit_action(item))
+        self.actions.append(self.asking.for_merge(item))
         return True
-
-    def _cycle_changed(self, item: Item) -> bool:
-        known = {**self.facts, **self.state.known}
-        now = cycle_of(item.changes[0], known, self.config)
-        present = [c for c in now if self.state.known.get(c, look_up(known, c)).status == "open"]
-        open_members = [c for c in item.changes if self.state.known[c].status == "open"]
-        return bool(open_members) and set(present) != set(open_members)
-
-    def _missing_needs(self, queue: Queue, item: Item) -> list[str]:
-        """Needed changes that are neither merged, nor in the item, nor ahead in the queue."""
-        position = queue.items.index(item)
-        ahead = {change for other in queue.items[:position] for change in other.changes}
-        known = {**self.facts, **self.state.known}
-        missing = []
-        for change in item.changes:
-            facts = self.state.known[change]
-            for need in needs(facts, known, self.config):
-                if need in item.changes:
-                    continue
-                wanted = look_up(known, need)
-                outdated = (
-                    facts.parent is not None
-                    and facts.parent.change == need
-                    and facts.parent.patchset != wanted.patchset
-                )
-                if wanted.status != "merged" and (need not in ahead or outdated):
-                    missing.append(need)
-        return missing
-
-    def _needs_failing(self, item: Item) -> bool:
-        known = {**self.facts, **self.state.known}
-        for change in item.changes:
-            for need in needs(self.state.known[change], known, self.config):
-                found = self.state.find(need)
-                if found is not None and found[1] is not item and found[1].failing:
-                    return True
-        return False
 
     def _active(self, queue: Queue, item: Item) -> bool:
         return queue.window == 0 or queue.items.index(item) < queue.window
@@ -660,46 +622,8 @@ class _Turn:
 
     # Actions
 
-    def prepare_action(self, item: Item) -> PrepareState:
-        """Ask for an item's speculative state."""
-        below = [
-            self._tested(change)
-            for other in self.state.below(item)
-            for change in other.changes
-            if self.state.known[change].status != "merged"
-        ]
-        own = [self._tested(change) for change in item.changes]
-        return PrepareState(str(item.state), (*below, *own))
-
-    def start_action(self, item: Item, build: Build) -> StartBuild:
-        """Ask for a build."""
-        return StartBuild(
-            build.id, build.change, build.job, str(item.state), self._changes_below(item)
-        )
-
-    def submit_action(self, item: Item) -> Submit:
-        """Ask for an item's merge."""
-        tested = tuple(
-            self._tested(change)
-            for change in item.changes
-            if self.state.known[change].status != "merged"
-        )
-        return Submit(item.id, tested, str(item.state))
-
-    def _changes_below(self, item: Item) -> tuple[str, ...]:
-        return tuple(
-            change
-            for other in self.state.below(item)
-            for change in other.changes
-            if self.state.known[change].status != "merged"
-        )
-
-    def _tested(self, change: str) -> Tested:
-        facts = self.state.known[change]
-        return Tested(change, facts.project, facts.branch, facts.patchset, facts.revision)
-
     def _announce(self, item: Item) -> None:
-        below = self._changes_below(item)
+        below = self.asking.changes_below(item)
         for change in item.changes:
             self.actions.append(Announce(change, self.state.known[change].patchset, below))
 
