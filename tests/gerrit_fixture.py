@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import os
 import shutil
 import tempfile
@@ -21,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-import requests
 
 from master.demo.gerrit_git import git
 from master.demo.gerrit_server import HOST, GerritServer
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from master.demo.people import Person
 
 _USER = "lockgate-gerrit"
-_TIMEOUT = 30
-_GUARD = ")]}'"
 
 
 @dataclass(frozen=True)
@@ -152,17 +148,7 @@ class Gerrit:
         person: Person | None = None,
     ) -> Any:
         """Ask REST for anything, as the administrator or somebody else."""
-        who = person or self.people.admin
-        answer = requests.request(
-            method,
-            f"{self.url}/a/{path}",
-            json=body,
-            auth=(who.name, who.password),
-            timeout=_TIMEOUT,
-        )
-        assert answer.ok, answer.text
-        text = answer.text.removeprefix(_GUARD)
-        return json.loads(text) if text.strip() and answer.text.startswith(_GUARD) else None
+        return (person or self.people.admin).do(method, path, body)
 
     def _ref(self, project: str, revision: str) -> str:
         found = self.ask(f"changes/?q=project:{project}+commit:{revision}&o=ALL_REVISIONS")

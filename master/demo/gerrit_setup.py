@@ -12,18 +12,16 @@ import os
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import quote
 
-import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from master.demo.gerrit_git import git
 from master.demo.people import Person
-from master.demo.processes import DidNotStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +40,6 @@ SubmitType = Literal[
 SERVICE_USER = "lockgate"
 LABEL = "Verified"
 _FIRST_PASSWORD = "secret"  # noqa: S105 - what `init --dev` gives its administrator
-_TIMEOUT = 60
-_GUARD = ")]}'"
 _NAMES = ("admin", SERVICE_USER, "maintainer", "reviewer")
 _GROUPS = {"lockgate-service": SERVICE_USER, "reviewers": "reviewer"}
 _MEANING = {
@@ -72,13 +68,13 @@ class GerritSetup:
     def __init__(self, server: GerritServer) -> None:
         self.server = server
         self._secrets = _Credentials.of(server.folder / "credentials.json")
-        self._session = requests.Session()
+        self._admin = self._person("admin")
 
     @property
     def community(self) -> Community:
         """The people, with their passwords."""
-        admin, service, maintainer, reviewer = (self._person(name) for name in _NAMES)
-        return Community(admin, service, maintainer, reviewer, self._secrets.service_key)
+        service, maintainer, reviewer = (self._person(name) for name in _NAMES[1:])
+        return Community(self._admin, service, maintainer, reviewer, self._secrets.service_key)
 
     def run(self) -> Community:
         """Accounts, groups, rights, label and submit requirement."""
@@ -115,28 +111,25 @@ class GerritSetup:
         Files are taken as they are: nothing is ignored, no line ending is converted.
         """
         path = f"projects/{quote(project, safe='')}/branches/{quote(branch, safe='')}"
-        found = self._ask("GET", path, allowed=(404,))
+        found = self._admin.do("GET", path, allowed=(404,))
         if found is not None:
             return str(found["revision"])
-        admin = self._person("admin")
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / "tree"
             shutil.copytree(tree, copy, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-            git(admin, copy, "init", "--quiet", "--initial-branch", branch)
-            git(admin, copy, "add", "--all", "--force")
-            git(admin, copy, "commit", "--quiet", "--message", message)
-            git(admin, copy, "push", "--quiet", f"{self.server.url}/a/{project}", branch)
-            return git(admin, copy, "rev-parse", "HEAD").strip()
+            git(self._admin, copy, "init", "--quiet", "--initial-branch", branch)
+            git(self._admin, copy, "add", "--all", "--force")
+            git(self._admin, copy, "commit", "--quiet", "--message", message)
+            git(self._admin, copy, "push", "--quiet", f"{self.server.url}/a/{project}", branch)
+            return git(self._admin, copy, "rev-parse", "HEAD").strip()
 
     def _take_over(self) -> None:
         """Replace the administrator's well-known password."""
-        admin = self._person("admin")
-        self._session.auth = (admin.name, admin.password)
-        if self._ask("GET", "accounts/self", allowed=(401,)) is None:
-            self._session.auth = (admin.name, _FIRST_PASSWORD)
-            self._put("accounts/self/password.http", {"http_password": admin.password})
-            self._session.auth = (admin.name, admin.password)
-        self._ask("DELETE", "accounts/self/tokens/initialToken", allowed=(404,))
+        if self._admin.do("GET", "accounts/self", allowed=(401,)) is None:
+            fresh = replace(self._admin, password=_FIRST_PASSWORD)
+            password = {"http_password": self._admin.password}
+            fresh.do("PUT", "accounts/self/password.http", password)
+        self._admin.do("DELETE", "accounts/self/tokens/initialToken", allowed=(404,))
 
     def _account(self, name: str) -> None:
         person = self._person(name)
@@ -180,7 +173,7 @@ class GerritSetup:
             ),
             f"label-{LABEL}": _votes(LABEL, {"lockgate-service": 2}),
         }
-        self._ask(
+        self._admin.do(
             "POST",
             "projects/All-Projects/access",
             {
@@ -196,25 +189,7 @@ class GerritSetup:
 
     def _put(self, path: str, body: Mapping[str, Any]) -> None:
         # 409: it is there already.
-        self._ask("PUT", path, body, allowed=(409,))
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        allowed: tuple[int, ...] = (),
-    ) -> Any:
-        answer = self._session.request(
-            method, f"{self.server.url}/a/{path}", json=body, timeout=_TIMEOUT
-        )
-        if answer.status_code in allowed:
-            return None
-        if not answer.ok:
-            raise DidNotStart(f"Gerrit refused {method} {path}: {answer.text.strip()}")
-        is_json = answer.text.startswith(_GUARD)
-        return json.loads(answer.text.removeprefix(_GUARD)) if is_json else answer.text
+        self._admin.do("PUT", path, body, allowed=(409,))
 
 
 def _rules(*groups: str) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from master.demo.gerrit_git import git
+from master.demo.processes import DidNotStart
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
-_TIMEOUT = 30
+_TIMEOUT = 60
 _GUARD = ")]}'"  # Gerrit puts it before every JSON answer
 
 
@@ -56,14 +57,37 @@ class Person:
 
     def approve(self, number: int) -> None:
         """Vote Code-Review+2 on the current patch set."""
-        self._post(f"changes/{number}/revisions/current/review", {"labels": {"Code-Review": 2}})
+        votes = {"labels": {"Code-Review": 2}}
+        self.do("POST", f"changes/{number}/revisions/current/review", votes)
 
     def ask(self, path: str) -> Any:
         """Read from Gerrit's REST interface."""
-        answer = requests.get(
-            f"{self.gerrit}/a/{path}", auth=(self.name, self.password), timeout=_TIMEOUT
+        return self.do("GET", path)
+
+    def do(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        allowed: Collection[int] = (),
+    ) -> Any:
+        """Ask Gerrit's REST interface for anything; its answer, None where it has none.
+
+        Raises :class:`DidNotStart` when Gerrit refuses with a status that is not ``allowed``; one
+        that is allowed counts as no answer.
+        """
+        answer = requests.request(
+            method,
+            f"{self.gerrit}/a/{path}",
+            json=body,
+            auth=(self.name, self.password),
+            timeout=_TIMEOUT,
         )
-        answer.raise_for_status()
+        if not answer.ok and answer.status_code not in allowed:
+            raise DidNotStart(f"Gerrit refused {method} {path}: {answer.text.strip()}")
+        if not answer.ok or not answer.text.startswith(_GUARD):
+            return None
         return json.loads(answer.text.removeprefix(_GUARD))
 
     def _push(
@@ -75,15 +99,6 @@ class Person:
             (folder / path).write_text(text, encoding="utf-8")
         git(self, folder, "commit", "--quiet", "--all", "-m", message)
         git(self, folder, "push", "--quiet", "origin", f"HEAD:{ref}")
-
-    def _post(self, path: str, body: Mapping[str, Any]) -> None:
-        answer = requests.post(
-            f"{self.gerrit}/a/{path}",
-            json=body,
-            auth=(self.name, self.password),
-            timeout=_TIMEOUT,
-        )
-        answer.raise_for_status()
 
     def _remote(self, project: str) -> str:
         return f"{self.gerrit}/a/{project}"
