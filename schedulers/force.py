@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from buildbot.plugins import util
 from buildbot.schedulers.forcesched import ForceScheduler, ValidationError
@@ -12,12 +12,16 @@ from schedulers import builder_names, ports
 from schedulers.requests import build_properties, merge_request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from schedulers.ports import GerritPort, PackagePlan, ReleasePlan
     from schedulers.requests import PatchSet
 
 
-class ForceOfChange(ForceScheduler):
-    """Builds a change on its branch's tip, or the tip itself when no change is named."""
+class ForceOfTip(ForceScheduler):
+    """Builds the tip of the branch: what somebody merged, or pushed past the gate."""
+
+    fields: ClassVar[Sequence[Any]] = ()
 
     def __init__(self, name: str, **kwargs: Any) -> None:
         # Buildbot's class wants the builders' names here; ours follow from the other settings.
@@ -28,36 +32,68 @@ class ForceOfChange(ForceScheduler):
     ) -> None:
         """Check the form as Buildbot does."""
         del gerrit
-        super().checkConfig(**_form(job, release, package))
+        super().checkConfig(**_form(job, release, package, self.fields))
 
     def reconfigService(  # noqa: N802 - Buildbot's name
         self, job: str, gerrit: GerritPort, release: ReleasePlan, package: PackagePlan
     ) -> Deferred[None]:
         """Take over the site's settings."""
         self.gerrit, self.release, self.package = gerrit, release, package
-        return super().reconfigService(**_form(job, release, package))  # type: ignore[no-any-return]
+        return super().reconfigService(  # type: ignore[no-any-return]
+            **_form(job, release, package, self.fields)
+        )
 
     def gatherPropertiesAndChanges(  # noqa: N802 - Buildbot's name
         self, collector: Any, **kwargs: Any
     ) -> Deferred[Any]:
-        """Turn the form's change number into what is to be merged."""
+        """Turn what the form says into what is to be merged."""
         return Deferred.fromCoroutine(self._gather(collector, kwargs))
 
     async def _gather(self, collector: Any, kwargs: dict[str, Any]) -> Any:
         properties, changes, stamps = await super().gatherPropertiesAndChanges(collector, **kwargs)
         collector.maybeRaiseCollectedErrors()
-        number = int(properties.getProperty("change") or 0)
-        patchset = int(properties.getProperty("patchset") or 0)
-        proposed = await self._patch_set(number, patchset or None) if number else None
+        proposed = await self._proposed(properties)
         merge = merge_request(
             await ports.sources(self.gerrit, self.package.projects, self.release.branch),
             [] if proposed is None else [proposed],
         )
-        for name in ("change", "patchset"):
-            properties.setProperty(name, None, "Force Build Form")
         url = None if proposed is None else self.gerrit.change_url(proposed.number)
         properties.update(build_properties(merge, proposed, url), "Force Build Form")
         return properties, changes, stamps
+
+    async def _proposed(self, properties: Any) -> PatchSet | None:
+        """What is to be merged on the tip, out of the form's fields."""
+        del properties
+        return None
+
+
+class ForceOfChange(ForceOfTip):
+    """Builds a change on its branch's tip, or the tip itself when no change is named.
+
+    Not for what publishes: whoever may press a button may not thereby approve.
+    """
+
+    fields = (
+        util.StringParameter(
+            name="change",
+            label="change number (empty: the tip of the branch)",
+            regex=r"^(|[1-9][0-9]{0,8})$",
+            default="",
+        ),
+        util.StringParameter(
+            name="patchset",
+            label="patch set (empty: the current one)",
+            regex=r"^(|[1-9][0-9]{0,4})$",
+            default="",
+        ),
+    )
+
+    async def _proposed(self, properties: Any) -> PatchSet | None:
+        number = int(properties.getProperty("change") or 0)
+        patchset = int(properties.getProperty("patchset") or 0)
+        for name in ("change", "patchset"):
+            properties.setProperty(name, None, "Force Build Form")
+        return await self._patch_set(number, patchset or None) if number else None
 
     async def _patch_set(self, number: int, patchset: int | None) -> PatchSet:
         try:
@@ -162,27 +198,16 @@ _SUBJECT = ("merge_request", "label", "change", "patchset", "change_url")
 _HANDED_ON = ("artifacts", "built", "state", "test_repository", "test_repository_url")
 
 
-def _form(job: str, release: ReleasePlan, package: PackagePlan) -> dict[str, Any]:
+def _form(
+    job: str, release: ReleasePlan, package: PackagePlan, fields: Sequence[Any]
+) -> dict[str, Any]:
     return {
         "builderNames": [builder_names.of_package(job, release.name, package.name)],
         "codebases": [util.CodebaseParameter(codebase="", hide=True)],
         "buttonName": f"Force {job} of {package.name}",
         "label": f"{job} of {package.name} in {release.name}",
         "reason": util.StringParameter(name="reason", label="reason", default="by hand", size=40),
-        "properties": [
-            util.StringParameter(
-                name="change",
-                label="change number (empty: the tip of the branch)",
-                regex=r"^(|[1-9][0-9]{0,8})$",
-                default="",
-            ),
-            util.StringParameter(
-                name="patchset",
-                label="patch set (empty: the current one)",
-                regex=r"^(|[1-9][0-9]{0,4})$",
-                default="",
-            ),
-        ],
+        "properties": list(fields),
     }
 
 
@@ -190,13 +215,10 @@ def _form_on_earlier(
     pipeline: str, job: str, release: ReleasePlan, package: PackagePlan
 ) -> dict[str, Any]:
     of = builder_names.of_package(pipeline, release.name, package.name)
-    return _form(job, release, package) | {
-        "properties": [
-            util.StringParameter(
-                name="build",
-                label=f"number of a build of {of} (empty: newest)",
-                regex=r"^(|[1-9][0-9]{0,8})$",
-                default="",
-            )
-        ],
-    }
+    build = util.StringParameter(
+        name="build",
+        label=f"number of a build of {of} (empty: newest)",
+        regex=r"^(|[1-9][0-9]{0,8})$",
+        default="",
+    )
+    return _form(job, release, package, [build])

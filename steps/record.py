@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.data.resultspec import Filter
 from buildbot.process.buildstep import BuildStep
-from buildbot.process.results import SUCCESS, Results
+from buildbot.process.results import FAILURE, SUCCESS, Results
 from twisted.internet.defer import Deferred
 
-from schedulers import builder_names
+from steps.program import FAILURE_PROPERTY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,11 +22,19 @@ GATE_BUILDS = "gate_builds"  # property: external ids of the gate's builds of th
 
 
 class MakeRecord(BuildStep):
-    """Puts together the property ``record`` from the publish build's own ones and the database."""
+    """Puts together the property ``record`` from the publish build's own ones and the database.
+
+    Fails when the build is of what nobody merged: without a record nothing is published.
+    ``checker`` is the builder of the package's checks.
+    """
 
     name = "make-record"
     haltOnFailure = True  # noqa: N815 - Buildbot's name
     flunkOnFailure = True  # noqa: N815 - Buildbot's name
+
+    def __init__(self, checker: str, **kwargs: Any) -> None:
+        self.checker = checker
+        super().__init__(**kwargs)
 
     def run(self) -> Deferred[int]:
         """Look up the builds that let it pass."""
@@ -34,6 +42,11 @@ class MakeRecord(BuildStep):
 
     async def _run(self) -> int:
         properties = {name: value[0] for name, value in self.build.getProperties().asDict().items()}
+        if reason := refusal(properties):
+            failure = {"stage": self.name, "reason": reason, "detail": "", "infrastructure": False}
+            self.setProperty(FAILURE_PROPERTY, failure, self.name)
+            self.descriptionDone = reason
+            return int(FAILURE)
         runs = await self._check_runs(properties)
         for identity in properties.get(GATE_BUILDS, []):
             runs += await self._runs(external_idstring=identity)
@@ -52,14 +65,15 @@ class MakeRecord(BuildStep):
 
     async def _check_runs(self, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The newest successful check of the patch set, and what that triggered."""
-        checker = builder_names.of_package("check", properties["release"], properties["package"])
+        if "change" not in properties:
+            return []
         builds = await self.master.data.get(
-            ("builders", checker, "builds"),
+            ("builders", self.checker, "builds"),
             filters=[Filter("results", "eq", [SUCCESS])],
             order=["-number"],
             limit=_CHECKS_LOOKED_AT,
         )
-        for build in builds if "change" in properties else ():
+        for build in builds:
             its = await self.master.data.get(("builds", build["buildid"], "properties"))
             if its["label"][0] == properties["label"]:
                 return [
@@ -94,6 +108,20 @@ class MakeRecord(BuildStep):
             "started": _moment(build["started_at"]),
             "finished": build["complete_at"] and _moment(build["complete_at"]),
         }
+
+
+def refusal(properties: Mapping[str, Any]) -> str | None:
+    """Why what a publish build is about may not be published, if so. Pure."""
+    if "change" in properties and "merged" not in properties:
+        return f"change {properties['change']} has not been merged by the gate"
+    unmerged = [
+        change["number"]
+        for project in properties["merge_request"]["projects"]
+        for change in project["changes"]
+    ]
+    if unmerged:
+        return f"built with changes that are not on the branch: {', '.join(map(str, unmerged))}"
+    return None
 
 
 def record_of(

@@ -182,7 +182,7 @@ def _publish_steps(site: Site, release: str, name: str, package: Package) -> lis
             gather=("artifacts", "built", "state"),
             doStepIf=is_not_what_was_tested,
         ),
-        MakeRecord(),
+        MakeRecord(names.of_package("check", release, name)),
         RunBuilders(
             [names.of_repository("release", release, package.format)],
             name="publish",

@@ -9,7 +9,7 @@ from buildbot.plugins import schedulers, util
 from master.configurator.builders import triggered_builders
 from schedulers import builder_names as names
 from schedulers.check import CheckScheduler
-from schedulers.force import ForceOfChange, ForceOnEarlier, ForceRebuild
+from schedulers.force import ForceOfChange, ForceOfTip, ForceOnEarlier, ForceRebuild
 from schedulers.gate import GateConfig, Job, Project, QueueKind, WindowRule
 from schedulers.gate_shell.scheduler import GateScheduler
 from schedulers.gate_shell.work import BUILD, TEST
@@ -26,7 +26,7 @@ _MINUTE = 60
 _DAY = 24 * 60 * _MINUTE
 _CLEANING_SECONDS = _DAY // 4
 # Jobs that start from a change, and what the others need of an earlier check build.
-_FROM_CHANGE = ("check", "gate", "publish", "build")
+_FROM_CHANGE = ("check", "gate", "build")
 _FROM_EARLIER = {
     "test-repository": "artifacts",
     "lint": "artifacts",
@@ -126,6 +126,13 @@ def _forms(gerrit: Gerrit, plans: list[ReleasePlan]) -> Iterator[Any]:
                     release=plan,
                     package=package,
                 )
+            yield ForceOfTip(
+                name=_identifier("force", "publish", plan.name, package.name),
+                job="publish",
+                gerrit=gerrit,
+                release=plan,
+                package=package,
+            )
             yield ForceRebuild(
                 name=_identifier("force", "rebuild", plan.name, package.name),
                 job="rebuild",
