@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -32,4 +33,8 @@ def demo(data: Path, *, oneshot: bool, no_story: bool) -> None:
     isolation.enter()
     from master.demo.main import run  # noqa: PLC0415
 
-    raise SystemExit(run(data.resolve(), oneshot=oneshot, story=not no_story))
+    status = run(data.resolve(), oneshot=oneshot, story=not no_story)
+    sys.stdout.flush()
+    # Threads of a start that was given up may still be at work: not waited for, they and what
+    # they started end with the namespace.
+    os._exit(status)

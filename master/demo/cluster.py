@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from master.demo import layout as where
 from master.demo.folders import owned_file, owned_folder
@@ -18,12 +19,14 @@ from master.demo.processes import Servers, answers, as_user, environment
 from master.demo.programs import ask
 from master.demo.ready import Ready
 from master.demo.site_file import site_file
+from master.demo.stopwatch import Stopwatch
 from workers.users import ensure_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+T = TypeVar("T")
 OPERATOR = "operator"
 
 _ROOT_KINDS = {
@@ -45,6 +48,7 @@ class Cluster:
     password: str = field(default_factory=lambda: secrets.token_urlsafe(9))
 
     def __post_init__(self) -> None:
+        self.seconds = Stopwatch(self.layout.first_run)
         self.servers = Servers(self.layout.logs)
         self.gerrit = DemoGerrit(self.layout, self.ports)
 
@@ -54,21 +58,9 @@ class Cluster:
             ensure_user(user)
         shutil.rmtree(self.layout.run, ignore_errors=True)
         self._make_folders()
-        with ThreadPoolExecutor() as pool:
-            parts = [
-                pool.submit(self._start_gerrit),
-                *(
-                    pool.submit(self._make_roots, user, kind)
-                    for user, kinds in _ROOT_KINDS.items()
-                    for kind in kinds
-                ),
-                pool.submit(self._start_servers_of_files),
-            ]
-            keys = self._make_keys()
-            for part in parts:
-                part.result()
-        self._start_master(keys)
-        self._start_workers()
+        keys = self._make_what_the_master_needs()
+        self._part("Buildbot master", lambda: self._start_master(keys))
+        self._part("workers", self._start_workers)
         self.ready().write(self.layout.ready)
 
     def stop(self) -> None:
@@ -111,18 +103,47 @@ class Cluster:
             owned_folder(paths.mirrors / name, where.MIRROR)
         owned_folder(paths.rsync, where.MIRROR, 0o700)
 
-    def _start_gerrit(self) -> None:
-        self.tell("Gerrit")
-        self.gerrit.start()
+    def _make_what_the_master_needs(self) -> dict[str, str]:
+        """Answers the fingerprints of the signing keys, by format."""
+        works: dict[str, Callable[[], None]] = {
+            "Gerrit": self._start_gerrit,
+            **{
+                f"root image {kind}": partial(self._make_root, user, kind)
+                for user, kinds in _ROOT_KINDS.items()
+                for kind in kinds
+            },
+            "repository server and mirrors": self._start_servers_of_files,
+        }
+        pool = ThreadPoolExecutor(len(works) + 1)
+        keys = pool.submit(self._part, "signing keys", self._make_keys)
+        parts: list[Future[Any]] = [
+            keys,
+            *(pool.submit(self._part, name, work) for name, work in works.items()),
+        ]
+        try:
+            for part in as_completed(parts):
+                part.result()
+        finally:
+            # If one of them fails, or all is given up, nobody waits for the others.
+            pool.shutdown(wait=False, cancel_futures=True)
+        return keys.result()
 
-    def _make_roots(self, user: str, kind: str) -> None:
-        self.tell(f"root image {kind}")
+    def _part(self, name: str, work: Callable[[], T]) -> T:
+        self.tell(name)
+        with self.seconds.of(name):
+            return work()
+
+    def _start_gerrit(self) -> None:
+        self.gerrit.start()
+        for stage, seconds in self.gerrit.server.seconds.items():
+            self.seconds.taken[f"Gerrit: {stage}"] = seconds
+
+    def _make_root(self, user: str, kind: str) -> None:
         cache = self.layout.roots(user)
         ask(user, cache, ["root", "make", "--kind", kind, "--cache", cache])
 
     def _make_keys(self) -> dict[str, str]:
         """Make the signing keys where they are used, and show the public ones to clients."""
-        self.tell("signing keys")
         home = self.layout.worker("signer-1")
         signing = self.layout.signing_home("signer-1")
         fingerprints = {}
@@ -150,7 +171,6 @@ class Cluster:
         return fingerprints
 
     def _start_servers_of_files(self) -> None:
-        self.tell("repository server and mirrors")
         password = secrets.token_urlsafe(18)
         mirrors = self.layout.mirrors
         daemon = self.layout.rsync
@@ -191,7 +211,6 @@ class Cluster:
         )
 
     def _start_master(self, keys: dict[str, str]) -> None:
-        self.tell("Buildbot master")
         base, secret_files = self.layout.master, self.layout.secrets
         for name in where.WORKERS:
             password = secrets.token_urlsafe(18)
@@ -234,7 +253,6 @@ class Cluster:
         )
 
     def _start_workers(self) -> None:
-        self.tell("workers")
         for name, user in where.WORKERS.items():
             base = self.layout.worker(name)
             log = self.layout.logs / f"{name}.log"

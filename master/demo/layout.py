@@ -56,6 +56,11 @@ class Layout:
         return self.data / "cache"
 
     @property
+    def first_run(self) -> Path:
+        """How long the demonstration took that filled the cache."""
+        return self.cache / "first-run.json"
+
+    @property
     def run(self) -> Path:
         """Everything made anew by each demonstration."""
         return self.data / "run"

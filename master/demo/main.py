@@ -11,15 +11,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from master.demo import layout as where
+from master.demo import summary
 from master.demo.cluster import Cluster
 from master.demo.layout import Layout
 from master.demo.processes import DidNotStart, as_user, environment
 from master.demo.programs import ask
 from master.demo.progress import Progress
-from master.demo.story import Told, tell
+from master.demo.story import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,23 +69,34 @@ def _run(cluster: Cluster, console: Console, began: float, *, oneshot: bool, sto
     cluster.start()
     console.print(f"everything runs after {time.monotonic() - began:.0f} s", markup=False)
     ready = cluster.ready()
-    console.print(_addresses(ready))
-    good = True
-    if story:
-        tales = tell(ready, cluster.layout.people, lambda lines: Progress(console, lines))
-        clients = [_client(cluster.layout, ready, console, *client) for client in _CLIENTS]
-        console.print(_summary(tales))
-        good = all(tale.line.good for tale in tales) and all(clients)
-        console.print(
-            f"{'all came out as it should' if good else 'something went wrong; see above'}, "
-            f"{time.monotonic() - began:.0f} s in all",
-            markup=False,
-        )
+    console.print(summary.addresses(ready))
+    good = _tell(cluster, ready, console, began) if story else True
     if not oneshot:
         console.print(f"\nBuildbot: {ready.web}   (Ctrl-C ends everything)", markup=False)
         while True:
             signal.pause()
     return 0 if good else 1
+
+
+def _tell(cluster: Cluster, ready: Ready, console: Console, began: float) -> bool:
+    """Tell the story and what became of it; whether all came out as it should."""
+    seconds = cluster.seconds
+    with seconds.of("the changes' way to the mirrors"):
+        tales = tell(ready, cluster.layout.people, lambda lines: Progress(console, lines))
+    with seconds.of("installing from the mirrors"):
+        clients = [_client(cluster.layout, ready, console, *client) for client in _CLIENTS]
+    good = all(tale.line.good for tale in tales) and all(clients)
+    console.print(summary.changes(tales))
+    for line in summary.rejections(tales):
+        console.print(line, markup=False, highlight=False)
+    console.print(summary.times(seconds.taken, seconds.first_run()))
+    seconds.keep()
+    console.print(
+        f"{'all came out as it should' if good else 'something went wrong; see above'}, "
+        f"{time.monotonic() - began:.0f} s in all",
+        markup=False,
+    )
+    return good
 
 
 def _client(
@@ -125,41 +136,6 @@ def _client(
     for line in result.stdout.splitlines():
         console.print(f"  {line}", markup=False)
     return True
-
-
-def _addresses(ready: Ready) -> Table:
-    """What there is, where, and how to log in."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("what", "where", "login"):
-        table.add_column(heading, no_wrap=True)
-    table.add_row("Buildbot", ready.web, f"{ready.operator} / {ready.operator_password}")
-    administrator = ready.administrator
-    table.add_row(
-        "Gerrit (REST, git)", ready.gerrit, f"{administrator.name} / {administrator.password}"
-    )
-    table.add_row("Repositories", ready.repositories, "")
-    for name, url in ready.mirrors.items():
-        table.add_row(f"Mirror {name}", url, "")
-    return table
-
-
-def _summary(tales: list[Told]) -> Table:
-    table = Table(title="What became of the changes", title_justify="left")
-    for heading in ("change", "end", "as it should", "checked", "merged", "ended"):
-        table.add_column(heading)
-    for tale in tales:
-        times = [
-            f"{tale.seconds[event]:.0f} s" if event in tale.seconds else ""
-            for event in ("checked", "merged")
-        ]
-        table.add_row(
-            tale.line.title,
-            tale.line.stage,
-            "yes" if tale.line.good else "NO",
-            *times,
-            f"{tale.line.seconds():.0f} s",
-        )
-    return table
 
 
 @contextmanager

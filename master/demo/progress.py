@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ class Line:
 
     title: str
     stage: str = "waiting to be pushed"
-    since: float = field(default_factory=time.monotonic)
+    since: float = field(default_factory=time.monotonic)  # when the stage began
     began: float = field(default_factory=time.monotonic)
     ended: float | None = None
     good: bool | None = None  # whether it came out as it should
@@ -30,6 +31,10 @@ class Line:
     def seconds(self) -> float:
         """How long it has taken, or took."""
         return (self.ended or time.monotonic()) - self.began
+
+    def stage_seconds(self) -> float:
+        """How long it has been where it is."""
+        return time.monotonic() - self.since
 
 
 class Progress:
@@ -69,11 +74,20 @@ class Progress:
         self.move(line, stage)
 
     def table(self) -> Table:
-        """All lines as a table."""
+        """All lines as a table: where each change is, for how long, and how long in all."""
         table = Table(box=None, pad_edge=False)
-        for heading in ("change", "stage", "time"):
-            table.add_column(heading)
+        table.add_column("change")
+        table.add_column("stage", no_wrap=True)
+        for heading in ("for", "in all"):
+            table.add_column(heading, no_wrap=True, justify="right")
         for line in self.lines:
             mark = {True: "[green]✓[/] ", False: "[red]✗[/] ", None: ""}[line.good]
-            table.add_row(line.title, f"{mark}{line.stage}", f"{line.seconds():.0f} s")
+            stage_time = f"{line.stage_seconds():.0f} s" if line.ended is None else ""
+            table.add_row(
+                # One line a change on a narrow terminal too: its title is what gives way.
+                Text(line.title, no_wrap=True, overflow="ellipsis"),
+                f"{mark}{line.stage}",
+                stage_time,
+                f"{line.seconds():.0f} s",
+            )
         return table

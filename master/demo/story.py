@@ -30,7 +30,7 @@ class Told:
     line: Line
     number: int = 0
     approved: bool = False
-    messages: tuple[str, ...] = ()
+    rejected_with: str | None = None  # what its author reads in Gerrit
     seconds: dict[str, float] = field(default_factory=dict)  # when it was checked, merged, ...
 
     @property
@@ -73,9 +73,14 @@ def _follow(
 ) -> None:
     now = standing(maintainer, tale.number)
     builds = buildbot.builds_of(tale.number)
-    tale.messages = now.messages
     if now.verified < 0:
-        _rejected(tale, show)
+        tale.rejected_with = now.messages[-1]
+        expected = tale.proposal.rejected_because
+        show.end(
+            tale.line,
+            "rejected",
+            good=expected is not None and expected in tale.rejected_with,
+        )
     elif now.status == "MERGED":
         tale.seconds.setdefault("merged", tale.line.seconds())
         come_out = published(builds, packages=1)
@@ -91,9 +96,3 @@ def _follow(
         show.move(tale.line, "approved")
     else:
         show.move(tale.line, stage(builds) or tale.line.stage)
-
-
-def _rejected(tale: Told, show: Progress) -> None:
-    expected = tale.proposal.rejected_because
-    said = any(expected in message for message in tale.messages) if expected else False
-    show.end(tale.line, "rejected", good=said)
