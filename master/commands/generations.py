@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import requests
 
-from master.commands.web import Web
-from master.site import SiteFileError, load_site
+from master.commands.site_file import read_site, site_option
+from master.commands.web import Web, timeout_option
+from master.gerrit.messages import failure_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from master.site import Site
     from master.site.model import Format
 
 _SECONDS = 30
+_GOOD = (0, 1)  # Buildbot's results SUCCESS and WARNINGS
 
 
 def _repository(command: Callable[..., Any]) -> Callable[..., Any]:
     """Arguments that name one release repository."""
-    command = click.option(
-        "--site",
-        "site_file",
-        type=click.Path(dir_okay=False, path_type=Path),
-        default=Path("site.toml"),
-        show_default=True,
-    )(command)
+    command = site_option(command)
     command = click.argument("package_format", type=click.Choice(["deb", "rpm"]))(command)
     return click.argument("release")(command)
 
@@ -45,17 +41,42 @@ def generations(release: str, package_format: Format, site_file: Path) -> None:
 @click.command()
 @_repository
 @click.argument("stamp")
-def rollback(release: str, package_format: Format, site_file: Path, stamp: str) -> None:
-    """Publish again what generation STAMP listed, and bring the mirrors to it."""
+@timeout_option
+def rollback(
+    release: str, package_format: Format, site_file: Path, stamp: str, timeout: float
+) -> None:
+    """Publish again what generation STAMP listed, and bring the mirrors to it.
+
+    Ends with status 0 when all mirrors serve it, with 1 when something failed.
+    """
     from master.configurator.schedulers import force_name  # noqa: PLC0415 - takes long to import
 
     site = _site(site_file, release)
     known = [kept["generation"] for kept in _kept(site, release, package_format)]
     if stamp not in known:
         raise click.ClickException(f"{stamp} is not kept; see lockgate generations")
-    builder = f"rollback/{release}/{package_format}"
     web = Web(site)
-    click.echo(f"started: {web.address(web.force(force_name(builder), stamp=stamp))}")
+    request = web.force(force_name(f"rollback/{release}/{package_format}"), stamp=stamp)
+    click.echo(f"started: {web.address(request)}")
+    build = web.wait(request, timeout)
+    click.echo(outcome(build, stamp, site.releases[release].mirrors))
+    if build["results"] not in _GOOD:
+        raise click.exceptions.Exit(1)
+
+
+def outcome(build: Mapping[str, Any], stamp: str, mirrors: Sequence[str]) -> str:
+    """How going back to a generation ended, in words, out of the ended build."""
+    properties = {name: value for name, (value, _) in build["properties"].items()}
+    made = properties.get("generation")
+    if made is None:
+        told = [f"nothing is published: {stamp} was not gone back to"]
+    else:
+        told = [f"published generation {made['generation']}, which lists what {stamp} listed"]
+    if build["results"] in _GOOD:
+        told += [f"mirror {mirror} serves it" for mirror in mirrors]
+    else:
+        told += ["FAILED", *(failure_text(each) for each in properties.get("failures", ()))]
+    return "\n".join(told)
 
 
 def lines(kept: list[dict[str, Any]]) -> list[str]:
@@ -68,10 +89,7 @@ def lines(kept: list[dict[str, Any]]) -> list[str]:
 
 
 def _site(site_file: Path, release: str) -> Site:
-    try:
-        site = load_site(site_file)
-    except SiteFileError as error:
-        raise click.ClickException(str(error)) from error
+    site = read_site(site_file)
     if release not in site.releases:
         raise click.ClickException(f"{site_file}: there is no [releases.{release}]")
     return site

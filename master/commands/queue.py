@@ -9,7 +9,7 @@ from typing import Any
 import click
 import sqlalchemy
 
-from master.site import SiteFileError, load_site
+from master.commands.site_file import read_site, site_argument
 
 _STATE = sqlalchemy.text(
     "SELECT objects.name, object_state.value_json FROM object_state "
@@ -20,16 +20,11 @@ _STATE = sqlalchemy.text(
 
 
 @click.command()
-@click.argument(
-    "site_file", type=click.Path(dir_okay=False, path_type=Path), default=Path("site.toml")
-)
+@site_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the whole state for programs.")
 def queue(site_file: Path, *, as_json: bool) -> None:
     """Show each gate queue: the order of merging and what each change waits for."""
-    try:
-        site = load_site(site_file)
-    except SiteFileError as error:
-        raise click.ClickException(str(error)) from error
+    site = read_site(site_file)
     views = _views(site.master.database, site_file.resolve().parent)
     if as_json:
         click.echo(json.dumps(views, indent=2, sort_keys=True))

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from master.commands.web import Web
-from master.site import SiteFileError, load_site
+from master.commands.site_file import read_site, site_option
+from master.commands.web import Web, timeout_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
 @click.argument("package")
 @click.option("--release", help="Needed where the package is in several.")
-@click.option(
-    "--site",
-    "site_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("site.toml"),
-    show_default=True,
-)
-@click.option("--timeout", default=7200.0, show_default=True, help="Seconds to wait for it.")
+@site_option
+@timeout_option
 def rebuild(package: str, release: str | None, site_file: Path, timeout: float) -> None:
     """Build PACKAGE again from the commits and trees of its newest publish, and compare."""
     from master.configurator.schedulers import force_name  # noqa: PLC0415 - takes long to import
 
-    try:
-        site = load_site(site_file)
-    except SiteFileError as error:
-        raise click.ClickException(str(error)) from error
+    site = read_site(site_file)
     declared = site.packages.get(package)
     if declared is None:
         raise click.ClickException(f"{site_file}: there is no [packages.{package}]")

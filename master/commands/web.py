@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 _SECONDS = 30
 _SECONDS_BETWEEN_LOOKS = 1
+_RETRY = 5  # the result of a build whose worker was lost; Buildbot starts another
+
+timeout_option = click.option(
+    "--timeout", default=7200.0, show_default=True, help="Seconds to wait for it."
+)
 
 
 class Web:
@@ -63,8 +68,11 @@ class Web:
         answer = self._ask("GET", f"api/v2/buildrequests/{request}/builds?property=*")
         builds: list[dict[str, Any]] = answer.json()["builds"]
         for build in builds:
-            if build["complete"]:
+            if build["complete"] and build["results"] != _RETRY:
                 return build
+        (asked,) = self._ask("GET", f"api/v2/buildrequests/{request}").json()["buildrequests"]
+        if asked["complete"] and not builds:
+            raise click.ClickException(f"cancelled before it began: {self.address(request)}")
         raise LookupError("none has ended yet")
 
     def rebuild(self, build: int) -> None:

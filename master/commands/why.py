@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from master.commands.errors import errors_told
-from master.site import SiteFileError, load_site
+from master.commands.site_file import read_site, site_option
 from workers.provenance.audit import chain_of, published
 from workers.provenance.findings import Findings
 from workers.provenance.readers import reader_of
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("package")
 @click.option("--repository", help="A folder or an address; without it, those of the site file.")
-@click.option(
-    "--site",
-    "site_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("site.toml"),
-    show_default=True,
-)
+@site_option
 @click.option("--version", help="Another than the newest.")
 @click.option(
     "--key",
@@ -65,10 +59,7 @@ def why(
 
 def _repositories(site_file: Path) -> list[str]:
     """The folders of a site's release repositories that exist here."""
-    try:
-        site = load_site(site_file)
-    except SiteFileError as error:
-        raise click.ClickException(str(error)) from error
+    site = read_site(site_file)
     top = site.repositories.root / "release"
     folders = [top / release / kind for release in site.releases for kind in ("deb", "rpm")]
     found = [str(folder) for folder in folders if (folder / "generations").is_dir()]

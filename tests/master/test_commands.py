@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from master.cli import main
+from master.commands.generations import outcome
 from master.commands.queue import lines
 from master.demo.layout import Layout, Ports
 from master.demo.site_file import site_file
@@ -78,3 +79,32 @@ def test_a_queue_is_shown_in_merge_order_with_what_runs() -> None:
         "  1. 7 on 5; running: 7/test",
         "  2. 9 on 5; running: nothing; failing: build of 9 failed",
     ]
+
+
+def test_going_back_tells_the_new_generation_and_the_mirrors() -> None:
+    build = {"results": 0, "properties": {"generation": [{"generation": "NEW"}, "release"]}}
+    assert outcome(build, "OLD", ("near", "far")).splitlines() == [
+        "published generation NEW, which lists what OLD listed",
+        "mirror near serves it",
+        "mirror far serves it",
+    ]
+
+
+def test_going_back_tells_which_mirror_does_not_follow() -> None:
+    failure = {"stage": "synchronise", "reason": "far does not answer", "url": "https://ci/1"}
+    properties = {
+        "generation": [{"generation": "NEW"}, "release"],
+        "failures": [[failure], "synchronise-mirrors"],
+    }
+    told = outcome({"results": 2, "properties": properties}, "OLD", ("near", "far")).splitlines()
+    assert told == [
+        "published generation NEW, which lists what OLD listed",
+        "FAILED",
+        "synchronise: far does not answer",
+        "Log: https://ci/1",
+    ]
+
+
+def test_going_back_tells_when_nothing_was_published() -> None:
+    told = outcome({"results": 4, "properties": {}}, "OLD", ("near",)).splitlines()
+    assert told == ["nothing is published: OLD was not gone back to", "FAILED"]
