@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util
+from twisted.internet.endpoints import quoteStringArgument
 
 from master.site import SiteFileError
 
@@ -22,7 +23,7 @@ def www(site: Site) -> dict[str, Any]:
     """The ``www`` part of Buildbot's configuration."""
     users = _users(site.master.secrets / site.web.users_secret)
     return {
-        "port": f"tcp:{site.web.port}:interface=127.0.0.1",
+        "port": f"tcp:{site.web.port}:interface={quoteStringArgument(str(site.web.interface))}",
         "auth": util.UserPasswordAuth(users),
         "authz": util.Authz(
             allowRules=[util.AnyControlEndpointMatcher(role=_OPERATOR)],

@@ -6,10 +6,18 @@ of the wrong kind is an error that names the place.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    model_validator,
+)
 
 from master.site.names import (
     BranchName,
@@ -55,6 +63,7 @@ class Web(Table):
     """Buildbot's web UI."""
 
     port: Port
+    interface: IPvAnyAddress = IPv4Address("127.0.0.1")  # of the master's host, listened on
     url: HttpUrl
     users_secret: str = "web-users"  # noqa: S105 - JSON object: user name -> password
 
