@@ -17,7 +17,7 @@ define apt_install
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 	$(SUDO) touch $@
 endef
-SOURCES := $(shell find master schedulers steps workers -name '*.py' -o -name '*.cfg' -o -name '*.toml') setup.py
+SOURCES := $(shell find master schedulers steps workers -type f -not -path '*/__pycache__/*') setup.py
 
 .PHONY: help install demo test test-unit test-packages test-faults bench lint format clean
 

@@ -47,7 +47,7 @@ setup(
     description="A package gate: from a proposed change to an installable package",
     python_requires=">=3.11",
     packages=find_packages(include=["master*", "schedulers*", "steps*", "workers*"]),
-    package_data={"master": ["master.cfg", "demo/packaging/*", "demo/*.json", "demo/*.toml"]},
+    package_data={"master": ["master.cfg", "demo/packaging/*", "demo/*.json"]},
     install_requires=PINNED,
     extras_require={"demo": DEMO, "tests": TESTS, "bench": BENCH},
     entry_points={
