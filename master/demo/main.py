@@ -89,7 +89,7 @@ def _tell(cluster: Cluster, ready: Ready, console: Console, began: float) -> boo
     console.print(summary.changes(tales))
     for line in summary.rejections(tales):
         console.print(line, markup=False, highlight=False)
-    console.print(summary.times(seconds.taken, seconds.first_run()))
+    console.print(summary.times(seconds.runs()))
     seconds.keep()
     console.print(
         f"{'all came out as it should' if good else 'something went wrong; see above'}, "

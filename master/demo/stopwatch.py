@@ -36,9 +36,11 @@ class Stopwatch:
         if self._fills_the_caches:
             self.file.write_text(json.dumps(self.taken), encoding="utf-8")
 
-    def first_run(self) -> dict[str, float] | None:
-        """The times of the run that filled the caches, if another did and came to its end."""
-        if self._fills_the_caches or not self.file.exists():
-            return None
-        found: dict[str, float] = json.loads(self.file.read_text(encoding="utf-8"))
-        return found
+    def runs(self) -> dict[str, dict[str, float]]:
+        """This run's times, after those of the run that filled the caches, if they were kept."""
+        if self._fills_the_caches:
+            return {"first run": self.taken}
+        if not self.file.exists():
+            return {"this run": self.taken}
+        first = json.loads(self.file.read_text(encoding="utf-8"))
+        return {"first run": first, "this run": self.taken}

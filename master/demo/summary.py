@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from master.demo.ready import Ready
     from master.demo.story import Told
 
-_REASON_LINES = 12  # of a message on a rejected change
+_DETAIL_LINES = 6  # of each failure
 
 
 def addresses(ready: Ready) -> Table:
@@ -60,21 +60,21 @@ def rejections(tales: Sequence[Told]) -> Iterator[str]:
         if tale.rejected_with is None:
             continue
         yield f"{tale.line.title}\n  was told in Gerrit:"
+        details = 0
         # The first line is Gerrit's own, about patch set and vote.
-        lines = [line for line in tale.rejected_with.splitlines()[1:] if line.strip()]
-        yield from (f"    {line}" for line in lines[:_REASON_LINES])
-        if len(lines) > _REASON_LINES:
-            yield f"    ... and {len(lines) - _REASON_LINES} lines more"
+        for line in tale.rejected_with.splitlines()[1:]:
+            details = details + 1 if line.startswith(" ") else 0
+            if line.strip() and details <= _DETAIL_LINES:
+                yield f"    {line}"
 
 
-def times(seconds: Mapping[str, float], first: Mapping[str, float] | None) -> Table:
-    """How long each part took, in seconds, beside the run that filled the caches."""
+def times(runs: Mapping[str, Mapping[str, float]]) -> Table:
+    """How long each part took, in seconds, in each run; the last one has all parts."""
     table = Table(title="Where the time went", title_justify="left")
     table.add_column("part")
-    runs = {"this run": seconds} if first is None else {"first run": first, "this run": seconds}
     for heading in runs:
         table.add_column(heading, justify="right")
-    for part in seconds:
-        took = [f"{run[part]:.1f} s" if part in run else "" for run in runs.values()]
-        table.add_row(part, *took)
+    *_, this_run = runs.values()
+    for part in this_run:
+        table.add_row(part, *(f"{run[part]:.1f} s" if part in run else "" for run in runs.values()))
     return table

@@ -67,31 +67,32 @@ def test_a_rejected_change_is_shown_with_stage_reason_and_first_lines_of_the_fai
     ]
 
 
-def test_a_long_message_is_cut_and_says_so() -> None:
-    message = _MESSAGE + " note: and so on\n" * 20
-    *_, last = summary.rejections([told("5 b: Bad", good=True, rejected_with=message)])
-    assert last == "    ... and 14 lines more"
+def test_long_details_are_cut_and_the_link_to_the_log_stays() -> None:
+    message = _MESSAGE.replace("\nLog:", "\n note: and so on" * 20 + "\nLog:")
+    *_, before, last = summary.rejections([told("5 b: Bad", good=True, rejected_with=message)])
+    assert message.count("and so on") == 20
+    assert before == "     note: and so on"
+    assert last == "    Log: http://127.0.0.1:8010/#/builders/3/builds/4"
+    assert len(list(summary.rejections([told("b", good=True, rejected_with=message)]))) == 12
 
 
 def test_times_stand_beside_those_of_the_run_that_filled_the_caches(tmp_path: Path) -> None:
     file = tmp_path / "cache" / "first-run.json"
     first = Stopwatch(file)
     first.taken["Gerrit"] = 30.0
-    assert first.first_run() is None
+    assert list(first.runs()) == ["first run"]
     file.parent.mkdir()
     first.keep()
     later = Stopwatch(file)
     with later.of("Gerrit"):
         pass
     later.keep()  # which is none to keep
-    assert text(summary.times(later.taken, later.first_run())).count("Gerrit 30.0 s 0.0 s") == 1
+    assert text(summary.times(later.runs())).count("Gerrit 30.0 s 0.0 s") == 1
 
 
 def test_a_first_run_that_was_cut_short_is_not_compared_with(tmp_path: Path) -> None:
     file = tmp_path / "cache" / "first-run.json"
     file.parent.mkdir()
     later = Stopwatch(file)
-    with later.of("Gerrit"):
-        pass
     later.keep()
-    assert later.first_run() is None
+    assert list(later.runs()) == ["this run"]
