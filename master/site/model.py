@@ -210,7 +210,7 @@ class Gate(Table):
     """How the gate behaves."""
 
     window: Window = Window()
-    attempts: Annotated[int, Field(ge=1)] = 3  # of a build whose infrastructure fails
+    attempts: Annotated[int, Field(ge=1)] = 3  # while its infrastructure fails; then it leaves
     rebuild_one_in: Annotated[int, Field(ge=1)] = 20  # changes whose packages are built twice
 
 
