@@ -32,13 +32,10 @@ from twisted.web.http_headers import Headers
 from master.gerrit.body import read_body
 from master.gerrit.errors import GerritConflict, GerritError, GerritUnreachable, refusal
 from master.gerrit.models import (
-    AccountInfo,
     BranchInfo,
     ChangeInfo,
     CommitInfo,
     ConfigInfo,
-    FileInfo,
-    MergeableInfo,
     RelatedChange,
     RelatedChanges,
     ReviewResult,
@@ -66,7 +63,6 @@ DETAIL = (
     "CURRENT_COMMIT",
     "DETAILED_LABELS",
     "DETAILED_ACCOUNTS",
-    "SUBMITTABLE",
     "SUBMIT_REQUIREMENTS",
 )
 
@@ -115,14 +111,6 @@ class GerritClient:
         """Close the connections that were kept."""
         await self._pool.closeCachedConnections()
 
-    async def version(self) -> str:
-        """The server's version."""
-        return await self._get("config/server/version", str)
-
-    async def self_account(self) -> AccountInfo:
-        """The account requests are made as."""
-        return await self._get("accounts/self", AccountInfo)
-
     async def query(
         self, text: str, *, options: Sequence[str] = DETAIL, limit: int | None = None
     ) -> list[ChangeInfo]:
@@ -152,14 +140,6 @@ class GerritClient:
         path = f"{_revision(number, revision)}/related"
         return list((await self._get(path, RelatedChanges)).changes)
 
-    async def mergeable(self, number: int, revision: str = "current") -> MergeableInfo:
-        """Whether a patch set merges on the tip, as Gerrit sees it."""
-        return await self._get(f"{_revision(number, revision)}/mergeable", MergeableInfo)
-
-    async def files(self, number: int, revision: str = "current") -> dict[str, FileInfo]:
-        """Files a patch set touches, by path; ``/COMMIT_MSG`` is among them."""
-        return await self._get(f"{_revision(number, revision)}/files/", dict[str, FileInfo])
-
     async def review(
         self,
         number: int,
@@ -170,13 +150,25 @@ class GerritClient:
     ) -> None:
         """Say something on a patch set and vote on it.
 
-        After a lost answer the message may be there twice. Raises :class:`GerritError` for a
-        label or value that does not exist, which Gerrit itself passes over in silence.
+        When the answer is lost Gerrit is asked whether it was said before it is told again. Raises
+        :class:`GerritError` for a label or value that does not exist, which Gerrit itself passes
+        over in silence.
         """
         wanted = dict(labels or {})
-        body = {"message": message, "labels": wanted, "tag": _TAG}
-        path = f"{_revision(number, revision)}/review"
-        result = await self._request("POST", path, ReviewResult, body=body)
+
+        async def said() -> ReviewResult | None:
+            change = await self.change(number, options=("MESSAGES", "DETAILED_ACCOUNTS"))
+            own = [m for m in change.messages if m.author and m.author.username == self.user]
+            there = bool(message and own and own[-1].message.endswith(message.strip()))
+            return ReviewResult(labels=wanted) if there else None
+
+        result = await self._act(
+            f"{_revision(number, revision)}/review",
+            ReviewResult,
+            said,
+            body={"message": message, "labels": wanted, "tag": _TAG},
+            seconds=self.patience.answer,
+        )
         if passed_over := sorted(wanted.keys() - result.labels.keys()):
             votes = ", ".join(f"{label} {wanted[label]:+d}" for label in passed_over)
             raise GerritError(
@@ -190,30 +182,20 @@ class GerritClient:
         submittable, or does not merge. When the answer is lost Gerrit is asked whether the change
         has merged before it is told again.
         """
-        attempt = 1
-        while True:
-            try:
-                merged = await self._once(
-                    "POST",
-                    f"{_revision(number, revision)}/submit",
-                    ChangeInfo,
-                    body={},
-                    seconds=self.patience.submit,
-                )
-            except GerritUnreachable:
-                if attempt >= self.patience.attempts:
-                    raise
-            else:
-                # The answer to a submit lacks the revisions.
-                return merged if merged.current_revision else await self.change(number)
-            await self._pause(self._wait(attempt))
-            attempt += 1
+
+        async def merged() -> ChangeInfo | None:
             change = await self.change(number)
             if change.status == "MERGED":
                 return change
             if change.status != "NEW" or change.current_revision != revision:
                 text = f"change {number} is {change.status} with another current revision"
                 raise GerritConflict(409, text, f"submitting {revision}")
+            return None
+
+        path = f"{_revision(number, revision)}/submit"
+        answer = await self._act(path, ChangeInfo, merged, body={}, seconds=self.patience.submit)
+        # The answer to a submit lacks the revisions.
+        return answer if answer.current_revision else await self.change(number)
 
     async def branch_tip(self, project: str, branch: str) -> str:
         """The commit a branch points at."""
@@ -231,17 +213,7 @@ class GerritClient:
     async def _get(
         self, path: str, model: type[_T], parameters: Sequence[tuple[str, str]] = ()
     ) -> _T:
-        return await self._request("GET", path, model, parameters=parameters)
-
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        model: type[_T],
-        *,
-        parameters: Sequence[tuple[str, str]] = (),
-        body: Mapping[str, Any] | None = None,
-    ) -> _T:
+        """Ask for something, again if there was no answer."""
         retrying = AsyncRetrying(
             sleep=self._pause,
             stop=stop_after_attempt(self.patience.attempts),
@@ -251,14 +223,32 @@ class GerritClient:
             reraise=True,
         )
         return await retrying(
-            self._once,
-            method,
-            path,
-            model,
-            parameters=parameters,
-            body=body,
-            seconds=self.patience.answer,
+            self._once, "GET", path, model, parameters=parameters, seconds=self.patience.answer
         )
+
+    async def _act(
+        self,
+        path: str,
+        model: type[_T],
+        done: Callable[[], Awaitable[_T | None]],
+        *,
+        body: Mapping[str, Any],
+        seconds: float,
+    ) -> _T:
+        """Have something done; after a lost answer, again unless ``done`` says that it is."""
+        attempt = 1
+        while True:
+            try:
+                return await self._once("POST", path, model, body=body, seconds=seconds)
+            except GerritUnreachable as error:
+                if attempt >= self.patience.attempts:
+                    raise
+                log.msg(f"asking again: {error}")
+            await self._pause(self._wait(attempt))
+            attempt += 1
+            answer = await done()
+            if answer is not None:
+                return answer
 
     async def _once(
         self,

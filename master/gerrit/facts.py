@@ -61,10 +61,8 @@ class ChangeFacts:
     number: int
     patchset: int
     revision: str
-    change_id: str
     status: ChangeStatus
     work_in_progress: bool
-    private: bool
     topic: str | None
     parents: tuple[Parent, ...]  # merged ones are none any more
     depends_on: tuple[ChangeReference, ...]
@@ -97,10 +95,8 @@ def change_facts(
         number=change.number,
         patchset=current.number,
         revision=change.current_revision or "",
-        change_id=change.change_id,
         status=change.status,
         work_in_progress=change.work_in_progress,
-        private=change.is_private,
         topic=change.topic,
         parents=tuple(_parents(commits, related)),
         depends_on=depends_on("" if commit is None else commit.message, url),

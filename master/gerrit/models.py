@@ -35,23 +35,18 @@ class ApprovalInfo(AccountInfo):
     """One person's vote on a label; ``value`` is None for who may vote and has not."""
 
     value: int | None = None
-    date: str | None = None
 
 
 class LabelInfo(Answer):
     """The votes on one label."""
 
     all: tuple[ApprovalInfo, ...] = ()
-    approved: AccountInfo | None = None
-    rejected: AccountInfo | None = None
-    optional: bool = False
 
 
 class RequirementExpression(Answer):
     """How an expression of a submit requirement came out, atom by atom."""
 
     expression: str | None = None
-    fulfilled: bool | None = None
     passing_atoms: tuple[str, ...] = ()
     failing_atoms: tuple[str, ...] = ()
 
@@ -71,21 +66,11 @@ class ParentInfo(Answer):
     subject: str = ""
 
 
-class GitPersonInfo(Answer):
-    """Author or committer."""
-
-    name: str = ""
-    email: str = ""
-    date: str = ""
-
-
 class CommitInfo(Answer):
     """A commit. Gerrit's REST interface does not tell its tree: ask git for that."""
 
     commit: str | None = None
     parents: tuple[ParentInfo, ...] = ()
-    author: GitPersonInfo | None = None
-    committer: GitPersonInfo | None = None
     subject: str = ""
     message: str = ""
 
@@ -123,14 +108,12 @@ class ChangeInfo(Answer):
     status: ChangeStatus
     created: str = ""
     updated: str = ""
-    submitted: str | None = None
     submitter: AccountInfo | None = None
     owner: AccountInfo = AccountInfo()
     topic: str | None = None
     hashtags: tuple[str, ...] = ()
     work_in_progress: bool = False
     is_private: bool = False
-    submittable: bool | None = None
     submit_requirements: tuple[SubmitRequirement, ...] = ()
     labels: dict[str, LabelInfo] = {}
     messages: tuple[ChangeMessageInfo, ...] = ()
@@ -170,25 +153,6 @@ class RelatedChanges(Answer):
     changes: tuple[RelatedChange, ...] = ()
 
 
-class MergeableInfo(Answer):
-    """Whether a patch set merges on its branch's tip, and how it would be submitted."""
-
-    mergeable: bool
-    submit_type: str
-    strategy: str | None = None
-    content_merged: bool = False
-    commit_merged: bool = False
-
-
-class FileInfo(Answer):
-    """How a patch set touches one file; status as of ``git diff --name-status``, M if absent."""
-
-    status: str = "M"
-    old_path: str | None = None
-    binary: bool = False
-    size: int = 0
-
-
 class BranchInfo(Answer):
     """A branch and its tip."""
 
@@ -215,4 +179,3 @@ class ConfigInfo(Answer):
 
     submit_type: str
     use_content_merge: InheritedBoolean = InheritedBoolean()
-    state: str = "ACTIVE"

@@ -39,11 +39,6 @@ def client(gerrit: Gerrit, in_reactor: Reactor) -> Iterator[GerritClient]:
     in_reactor.wait(made.close())
 
 
-def test_it_knows_the_server_and_who_asks(client: GerritClient, in_reactor: Reactor) -> None:
-    assert in_reactor.wait(client.version()).startswith("3.13.")
-    assert in_reactor.wait(client.self_account()).username == "lockgate"
-
-
 def test_a_change_is_told_with_all_that_decisions_need(
     gerrit: Gerrit, client: GerritClient, in_reactor: Reactor
 ) -> None:
@@ -58,10 +53,6 @@ def test_a_change_is_told_with_all_that_decisions_need(
     facts = change_facts(change, label="Verified", url=gerrit.url)
     assert facts.missing == ("Code-Review",)
     assert [reference.number for reference in facts.depends_on] == [1]
-    files = in_reactor.wait(client.files(pushed.number, pushed.revision))
-    assert set(files) == {"/COMMIT_MSG", "a/c"}
-    assert files["a/c"].status == "A"
-    assert in_reactor.wait(client.mergeable(pushed.number)).mergeable
 
 
 def test_branches_commits_and_project_settings_are_told(
@@ -132,7 +123,6 @@ def test_an_approved_change_is_submitted(
     gerrit.approve(pushed)
     change = in_reactor.wait(client.change(pushed.number))
     assert change_facts(change, label="Verified", url=gerrit.url).approved
-    assert not change.submittable
     in_reactor.wait(client.review(pushed.number, pushed.revision, labels={"Verified": 2}))
     merged = in_reactor.wait(client.submit(pushed.number, pushed.revision))
     assert merged.status == "MERGED"
@@ -170,7 +160,7 @@ def test_the_wrong_password_and_missing_rights_are_told_apart_from_the_rest(
 ) -> None:
     stranger = GerritClient(reactor, gerrit.url, "lockgate", fixed("wrong-password"))
     with pytest.raises(GerritCredentialsRefused) as wrong:
-        in_reactor.wait(stranger.self_account())
+        in_reactor.wait(stranger.query("is:open", limit=1))
     assert wrong.value.status == 401
     assert "wrong-password" not in str(wrong.value)
     in_reactor.wait(stranger.close())

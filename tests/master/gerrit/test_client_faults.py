@@ -25,7 +25,7 @@ REVISION, OTHER = "a" * 40, "b" * 40
 GUARD = b")]}'\n"
 
 
-def change(status: str, revision: str = REVISION) -> tuple[int, bytes]:
+def change(status: str, revision: str = REVISION, said: str = "") -> tuple[int, bytes]:
     return 200, GUARD + json.dumps(
         {
             "_number": 1,
@@ -35,11 +35,19 @@ def change(status: str, revision: str = REVISION) -> tuple[int, bytes]:
             "subject": "s",
             "status": status,
             "current_revision": revision,
+            "messages": [
+                {
+                    "id": "1",
+                    "message": f"Patch Set 1: Verified+1\n\n{said}",
+                    "date": "2026-01-31 12:00:00.000000000",
+                    "author": {"username": "me"},
+                }
+            ],
         }
     ).encode()
 
 
-VERSION = (200, GUARD + b'"3.13.5"')
+TIP = (200, GUARD + json.dumps({"ref": "refs/heads/main", "revision": REVISION}).encode())
 BROKEN = (503, b"Overloaded\n")
 # The connection is cut before an answer, never answered, or cut within the answer's body.
 CUT, SILENT, HALF = (0, b""), (1, b""), (2, b"")
@@ -114,8 +122,8 @@ def serve(in_reactor: Reactor) -> Iterator[Any]:
 def test_what_failed_for_want_of_an_answer_is_asked_again(
     serve: Any, in_reactor: Reactor, fault: tuple[int, bytes]
 ) -> None:
-    served = serve(fault, fault, VERSION)
-    assert in_reactor.wait(served.client.version()) == "3.13.5"
+    served = serve(fault, fault, TIP)
+    assert in_reactor.wait(served.client.branch_tip("p", "main")) == REVISION
     assert served.asked == 3
 
 
@@ -128,9 +136,9 @@ def test_asking_ends_and_says_what_was_the_matter(
 ) -> None:
     served = serve(fault)
     with pytest.raises(GerritUnreachable) as error:
-        in_reactor.wait(served.client.version(), seconds=10)
+        in_reactor.wait(served.client.branch_tip("p", "main"), seconds=10)
     assert words in str(error.value)
-    assert "GET config/server/version" in str(error.value)
+    assert "GET projects/p/branches/main" in str(error.value)
     assert "let-me-in" not in str(error.value)
     assert served.asked == PATIENCE.attempts
 
@@ -139,7 +147,7 @@ def test_asking_ends_and_says_what_was_the_matter(
 def test_a_refusal_is_final(serve: Any, in_reactor: Reactor, status: int) -> None:
     served = serve((status, b"No,\nnever\n"))
     with pytest.raises(GerritRefused) as error:
-        in_reactor.wait(served.client.version())
+        in_reactor.wait(served.client.branch_tip("p", "main"))
     assert (error.value.status, error.value.text) == (status, "No, never")
     assert served.asked == 1
 
@@ -158,7 +166,7 @@ def test_a_server_that_is_not_there_is_unreachable(in_reactor: Reactor) -> None:
     with free_ports(1) as (port,):
         client = GerritClient(reactor, f"http://127.0.0.1:{port}", "me", password, PATIENCE)
         with pytest.raises(GerritUnreachable, match="refused"):
-            in_reactor.wait(client.version())
+            in_reactor.wait(client.branch_tip("p", "main"))
 
 
 def test_a_submit_whose_answer_was_lost_is_not_told_twice(serve: Any, in_reactor: Reactor) -> None:
@@ -188,3 +196,18 @@ def test_a_submit_ends_when_the_server_stays_away(serve: Any, in_reactor: Reacto
     served = serve(BROKEN)
     with pytest.raises(GerritUnreachable):
         in_reactor.wait(served.client.submit(1, REVISION))
+
+
+REVIEWED = (200, GUARD + b'{"labels": {"Verified": 1}}')
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("It works.", ["POST", "GET"]), ("Before.", ["POST", "GET", "POST"])]
+)
+def test_a_review_whose_answer_was_lost_is_not_said_twice(
+    serve: Any, in_reactor: Reactor, said: str, told: list[str]
+) -> None:
+    served = serve(CUT, change("NEW", said=said), REVIEWED)
+    review = served.client.review(1, REVISION, message="It works.", labels={"Verified": 1})
+    in_reactor.wait(review)
+    assert [request.split()[0] for request in served.faults.requests] == told
