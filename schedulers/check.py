@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from buildbot.process.properties import Properties
-from twisted.internet.defer import Deferred
+from twisted.python import log
 
 from schedulers import builder_names, ports
 from schedulers.events import EventScheduler
@@ -15,9 +15,22 @@ from schedulers.requests import PatchSet, build_properties, merge_request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from schedulers.ports import GerritPort, ReleasePlan
+    from twisted.internet.defer import Deferred
+
+    from schedulers.events import EventPort
+    from schedulers.ports import ReleasePlan
 
 RECHECK = re.compile(r"^\s*recheck\b", re.IGNORECASE | re.MULTILINE)
+_IDENTITY = re.compile(r"(?:check|recheck:[0-9]+):(?P<label>[0-9]+\.[0-9]+)")
+
+
+def label_of(identity: str | None) -> str | None:
+    """The patch set (``12.3``) that a check's buildset with this external id is about.
+
+    None for buildsets of others.
+    """
+    match = _IDENTITY.fullmatch(identity or "")
+    return None if match is None else match["label"]
 
 
 class CheckScheduler(EventScheduler):
@@ -27,29 +40,33 @@ class CheckScheduler(EventScheduler):
     write; a patch set is started once, a comment starting with ``recheck`` starts it again.
     """
 
-    def checkConfig(self, gerrit: GerritPort, releases: Sequence[ReleasePlan]) -> None:  # noqa: N802
+    def checkConfig(  # noqa: N802 - Buildbot's name
+        self, gerrit: EventPort, gate_user: str, releases: Sequence[ReleasePlan]
+    ) -> None:
         """Declare the builders that may be started."""
-        del gerrit
+        del gerrit, gate_user
         super().checkConfig(builderNames=_builders(releases))
 
-    async def _reconfigure(self, gerrit: GerritPort, releases: Sequence[ReleasePlan]) -> None:
-        await super().reconfigService(builderNames=_builders(releases))
-        self.gerrit = gerrit
-        self.releases = {release.branch: release for release in releases}
-
-    def reconfigService(  # noqa: N802
-        self, gerrit: GerritPort, releases: Sequence[ReleasePlan]
+    def reconfigService(  # noqa: N802 - Buildbot's name
+        self, gerrit: EventPort, gate_user: str, releases: Sequence[ReleasePlan]
     ) -> Deferred[None]:
         """Take over the site's releases."""
-        return Deferred.fromCoroutine(self._reconfigure(gerrit, releases))
+        self.gerrit, self.gate_user = gerrit, gate_user
+        self.releases = {release.branch: release for release in releases}
+        return super().reconfigService(  # type: ignore[no-any-return]
+            builderNames=_builders(releases)
+        )
 
-    async def reconciled(self, numbers: list[str]) -> None:
+    async def reconciled(self, proposed: list[PatchSet]) -> None:
         """Start the check of open patch sets that have had none, for whatever reason."""
-        for number in numbers:
-            proposed = await self.gerrit.patch_set(int(number), None)
-            release = self.releases.get(proposed.branch)
-            if release is not None:
-                await self._check(release, proposed, f"check:{proposed.label}")
+        for patch_set in proposed:
+            release = self.releases.get(patch_set.branch)
+            if release is None:
+                continue
+            try:
+                await self._check(release, patch_set, f"check:{patch_set.label}")
+            except Exception:  # noqa: BLE001 - whatever it is, it must not stop the others
+                log.err(None, f"{self.name}: {patch_set.label} cannot be started yet")
 
     async def take(self, change: Any) -> None:
         """Start what the event asks for."""
@@ -58,7 +75,9 @@ class CheckScheduler(EventScheduler):
         if release is None:
             return
         if change.category == "comment-added":
-            if not RECHECK.search(_comment(event.getProperty("event.comment", ""))):
+            # Our own messages quote what a build printed, and that may be this very word.
+            ours = event.getProperty("event.author.username") == self.gate_user
+            if ours or not RECHECK.search(_comment(event.getProperty("event.comment", ""))):
                 return
             # Each such comment is a request of its own.
             request_id = f"recheck:{change.number}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from buildbot.changes.changes import Change
 from buildbot.data.resultspec import Filter
@@ -10,21 +10,36 @@ from buildbot.schedulers.base import ReconfigurableBaseScheduler
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.python import log
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from schedulers.ports import GerritPort, NoSuchChange
 
-    from schedulers.ports import GerritPort
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from schedulers.requests import PatchSet
+
+
+class EventPort(GerritPort, Protocol):
+    """What these schedulers need of Gerrit beside its answers."""
+
+    def watch_proposed(
+        self, master: Any, consumer: Callable[[list[PatchSet]], Awaitable[None]]
+    ) -> Callable[[], None]:
+        """Call with the current patch sets of all open changes after each reconciliation.
+
+        The answer ends it.
+        """
+        ...
 
 
 class EventScheduler(ReconfigurableBaseScheduler):
     """Calls :meth:`take` for each event, and :meth:`reconciled` whenever Gerrit was asked anew.
 
     An event is in Buildbot's database, classified for this scheduler, until it has been taken.
-    One that could not be, because Gerrit did not answer, is taken again after the next
-    reconciliation: at the latest when the connection is back or the master has started.
+    One that could not be, because Gerrit did not answer, is taken again after each reconciliation
+    until it is: at the latest when the connection is back or the master has started.
     """
 
-    gerrit: GerritPort
+    gerrit: EventPort
     _unwatch: Callable[[], None] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -32,11 +47,14 @@ class EventScheduler(ReconfigurableBaseScheduler):
         self._one_at_a_time = DeferredLock()
 
     async def take(self, change: Any) -> None:
-        """Start what an event (a Buildbot change) asks for; doing it twice must do no harm."""
+        """Start what an event (a Buildbot change) asks for; doing it twice must do no harm.
+
+        Raises :class:`NoSuchChange` when that can never be done.
+        """
         raise NotImplementedError
 
-    async def reconciled(self, numbers: list[str]) -> None:
-        """Called with the numbers of all open changes."""
+    async def reconciled(self, proposed: list[PatchSet]) -> None:
+        """Called with the current patch sets of all open changes."""
 
     def activate(self) -> Deferred[None]:
         """Listen while this master owns the scheduler."""
@@ -46,7 +64,7 @@ class EventScheduler(ReconfigurableBaseScheduler):
         await super().activate()
         if self.enabled:
             await self.startConsumingChanges()
-            self._unwatch = self.gerrit.watch(self.master, self._after_reconciliation)
+            self._unwatch = self.gerrit.watch_proposed(self.master, self._after_reconciliation)
 
     def deactivate(self) -> Deferred[None]:
         """Stop listening."""
@@ -59,36 +77,47 @@ class EventScheduler(ReconfigurableBaseScheduler):
         await super().deactivate()
 
     def gotChange(self, change: Any, important: bool) -> Deferred[None]:  # noqa: N802, FBT001
-        """Keep the event, then take it and any that are left from before."""
+        """Keep the event, then take it."""
         return Deferred.fromCoroutine(self._got_change(change, important=important))
 
     async def _got_change(self, change: Any, *, important: bool) -> None:
         await self.master.db.schedulers.classifyChanges(self.serviceid, {change.number: important})
-        await self._take_all(last_try=False)
+        await self._one_at_a_time.run(Deferred.fromCoroutine, self._take([change.number]))
 
-    async def _after_reconciliation(self, numbers: list[str]) -> None:
-        # Gerrit has just answered: what still cannot be taken never will.
-        await self._take_all(last_try=True)
-        await self.reconciled(numbers)
+    async def _after_reconciliation(self, proposed: list[PatchSet]) -> None:
+        await self._one_at_a_time.run(Deferred.fromCoroutine, self._catch_up(proposed))
 
-    async def _take_all(self, *, last_try: bool) -> None:
-        waiting = self.master.db.schedulers
-        await self._one_at_a_time.acquire()
+    async def _catch_up(self, proposed: list[PatchSet]) -> None:
+        waiting = await self.master.db.schedulers.getChangeClassifications(self.serviceid)
+        await self._take(sorted(waiting))
+        await self.reconciled(proposed)
+
+    async def _take(self, numbers: list[int]) -> None:
+        for number in numbers:
+            if await self._is_settled(number):
+                await self._forget(number)
+
+    async def _is_settled(self, number: int) -> bool:
+        """Take an event; answers whether it need not be taken again."""
+        model = await self.master.db.changes.getChange(number)
+        if model is None:
+            return True
         try:
-            for number in sorted(await waiting.getChangeClassifications(self.serviceid)):
-                model = await self.master.db.changes.getChange(number)
-                if model is not None:
-                    change = await Change.fromChdict(self.master, model)
-                    try:
-                        await self.take(change)
-                    except Exception:  # noqa: BLE001 - whatever it is, it must not stop the others
-                        again = "dropped" if last_try else "taken again when Gerrit has answered"
-                        log.err(None, f"{self.name}: event {number} cannot be taken, {again}")
-                        if not last_try:
-                            return
-                await waiting.flushChangeClassifications(self.serviceid, less_than=number + 1)
-        finally:
-            self._one_at_a_time.release()
+            await self.take(await Change.fromChdict(self.master, model))
+        except NoSuchChange as answer:
+            log.msg(f"{self.name}: event {number} is dropped: {answer}")
+        except Exception:  # noqa: BLE001 - whatever it is, it must not stop the others
+            log.err(None, f"{self.name}: event {number} is taken again when Gerrit has answered")
+            return False
+        return True
+
+    async def _forget(self, number: int) -> None:
+        """Buildbot's own interface forgets all events up to one, also those that still wait."""
+        table = self.master.db.model.scheduler_changes
+        this = (table.c.schedulerid == self.serviceid) & (table.c.changeid == number)
+        await self.master.db.pool.do_with_transaction(
+            lambda connection: connection.execute(table.delete().where(this)).close()
+        )
 
     async def is_started(self, identity: str) -> bool:
         """Whether a buildset with this external id exists."""

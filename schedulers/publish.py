@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from twisted.internet.defer import Deferred
 
-    from schedulers.ports import GerritPort, ReleasePlan
+    from schedulers.events import EventPort
+    from schedulers.ports import ReleasePlan
 
 
 class PublishScheduler(EventScheduler):
@@ -25,14 +26,14 @@ class PublishScheduler(EventScheduler):
     """
 
     def checkConfig(  # noqa: N802 - Buildbot's name
-        self, gerrit: GerritPort, gate_user: str, releases: Sequence[ReleasePlan]
+        self, gerrit: EventPort, gate_user: str, releases: Sequence[ReleasePlan]
     ) -> None:
         """Declare the builders that may be started."""
         del gerrit, gate_user
         super().checkConfig(builderNames=_builders(releases))
 
     def reconfigService(  # noqa: N802 - Buildbot's name
-        self, gerrit: GerritPort, gate_user: str, releases: Sequence[ReleasePlan]
+        self, gerrit: EventPort, gate_user: str, releases: Sequence[ReleasePlan]
     ) -> Deferred[None]:
         """Take over the site's releases."""
         self.gerrit, self.gate_user = gerrit, gate_user

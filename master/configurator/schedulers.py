@@ -91,7 +91,7 @@ def all_schedulers(site: Site, gerrit: Gerrit) -> list[Any]:
     """Check, gate and publish pipelines, one trigger per triggered builder, and the forms."""
     plans = release_plans(site)
     return [
-        CheckScheduler(name="check", gerrit=gerrit, releases=plans),
+        CheckScheduler(name="check", gerrit=gerrit, gate_user=site.gerrit.user, releases=plans),
         *(
             GateScheduler(
                 name=names.gate_scheduler(plan.name),

@@ -62,7 +62,10 @@ class Gerrit:
 
     async def source(self, project: str, branch: str) -> ProjectSource:
         """How a project's branch is fetched and merged."""
-        config = await self.client.project_config(project)
+        try:
+            config = await self.client.project_config(project)
+        except GerritNotFound as error:
+            raise NoSuchChange(f"Gerrit has no project {project}") from error
         return ProjectSource(
             project=project,
             url=f"{self.settings.url}/{project}",
@@ -137,6 +140,16 @@ class Gerrit:
 
         return on_reconciled(master, open_ones)
 
+    def watch_proposed(
+        self, master: Any, consumer: Callable[[list[PatchSet]], Awaitable[None]]
+    ) -> Callable[[], None]:
+        """Call with the current patch sets of all open changes after each reconciliation."""
+
+        async def proposed(changes: list[ChangeInfo]) -> None:
+            await consumer([_current(change) for change in changes if change.status == "NEW"])
+
+        return on_reconciled(master, proposed)
+
     async def vote(self, number: int, revision: str, message: str, vote: int | None) -> None:
         """Say something on a patch set, with a vote on Lockgate's label unless it is None.
 
@@ -198,6 +211,16 @@ class Gerrit:
         votes = () if label is None else label.all
         own = [vote.value or 0 for vote in votes if vote.username == self.settings.user]
         return own[0] if own else 0
+
+
+def _current(change: ChangeInfo) -> PatchSet:
+    return PatchSet(
+        change.project,
+        change.branch,
+        change.number,
+        change.current.number,
+        str(change.current_revision),
+    )
 
 
 class GerritService(BuildbotService):
