@@ -9,7 +9,7 @@ import requests
 
 from master.commands.site_file import read_site, site_option
 from master.commands.web import Web, timeout_option
-from master.gerrit.messages import failure_text
+from schedulers.failure_text import failure_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -75,7 +75,7 @@ def outcome(build: Mapping[str, Any], stamp: str, mirrors: Sequence[str]) -> str
     if build["results"] in _GOOD:
         told += [f"mirror {mirror} serves it" for mirror in mirrors]
     else:
-        told += ["FAILED", *(failure_text(each) for each in properties.get("failures", ()))]
+        told += ["FAILED", *failure_texts(properties.get("failures", ()))]
     return "\n".join(told)
 
 

@@ -53,6 +53,15 @@ def on_reconciled(master: Any, consumer: Consumer) -> Callable[[], None]:
     return end
 
 
+async def hand_on(master: Any, changes: list[ChangeInfo]) -> None:
+    """Call everybody who wants to know what a reconciliation found."""
+    for consumer in list(_consumers.get(master, ())):
+        try:
+            await consumer(changes)
+        except Exception:  # noqa: BLE001 - one consumer must not keep it from the others
+            log.err(None, "a consumer of the reconciliation failed")
+
+
 class HasClient(Protocol):
     """Whatever can be asked for the client."""
 
@@ -121,11 +130,7 @@ class Reconciler(BuildbotService):
             if await source.record(event):
                 log.msg(f"{self.name}: the stream missed {_words(event)}")
         await state.save(began)
-        for consumer in list(_consumers.get(self.master, ())):
-            try:
-                await consumer([*opened, *merged])
-            except Exception:  # noqa: BLE001 - one consumer must not keep it from the others
-                log.err(None, f"{self.name}: a consumer failed")
+        await hand_on(self.master, [*opened, *merged])
 
     async def _query(self, client: GerritClient, condition: str) -> list[ChangeInfo]:
         """Changes of our projects, oldest first."""
