@@ -34,6 +34,7 @@ from master.gerrit.errors import GerritConflict, GerritError, GerritUnreachable,
 from master.gerrit.models import (
     BranchInfo,
     ChangeInfo,
+    CommentInfo,
     CommitInfo,
     ConfigInfo,
     RelatedChange,
@@ -139,6 +140,10 @@ class GerritClient:
         """
         path = f"{_revision(number, revision)}/related"
         return list((await self._get(path, RelatedChanges)).changes)
+
+    async def comments(self, number: int) -> dict[str, tuple[CommentInfo, ...]]:
+        """Comments on a change's files by path; ``/PATCHSET_LEVEL`` has those on patch sets."""
+        return await self._get(f"changes/{number}/comments", dict[str, tuple[CommentInfo, ...]])
 
     async def review(
         self,

@@ -27,17 +27,22 @@ ref-updated          branch, new tip                         ``event.refUpdate.*
 ``event.change.*`` (``project``, ``branch``, ``number``, ``id``, ``topic``, ``subject``,
 ``commitMessage``, ``owner.*``, ``status``, ``url``) and, where there is a patch set,
 ``event.patchSet.*`` (``number``, ``revision``, ``ref``, ``parents``, ``kind``) are always there.
-``event.reconciled`` marks what the stream missed (:mod:`master.gerrit.reconcile`).
+``event.eventCreatedOn`` is the time on Gerrit's clock, in seconds.
+``event.reconciled`` marks what the stream missed (:mod:`master.gerrit.reconcile`); a comment found
+so has no ``event.approvals``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from buildbot.changes.gerritchangesource import GerritChangeSource
 from buildbot.data.resultspec import Filter
 from twisted.internet.defer import Deferred, DeferredLock
 
+from master.gerrit import missed
+from master.gerrit.missed import Heard
+from master.gerrit.models import AccountInfo
 from master.gerrit.stream import KnownHostStream
 
 if TYPE_CHECKING:
@@ -59,6 +64,7 @@ HANDLED = (
 )
 STREAM_STARTED = ("gerrit", "stream", "started")  # Buildbot message: events may have been missed
 _BRANCHES = "refs/heads/"
+_ON_THE_WAY = 60  # seconds an event may take through the stream
 
 
 class GerritEvents(GerritChangeSource):
@@ -67,6 +73,9 @@ class GerritEvents(GerritChangeSource):
     ``identity_file`` and ``known_hosts`` are the only key and the only host keys ssh uses. An
     event that Gerrit's stream and the reconciliation both tell of is recorded once.
     """
+
+    # Buildbot leaves out the time of an event, which tells which comment it is about.
+    external_property_denylist: ClassVar[list[str]] = []
 
     def checkConfig(  # noqa: N802 - Buildbot's name
         self,
@@ -168,6 +177,10 @@ class GerritEvents(GerritChangeSource):
         last = await self._last("ref-updated", project, branch)
         return None if last is None else last["revision"]
 
+    async def heard(self, project: str, ref: str) -> list[Heard]:
+        """The comments recorded on a patch set, by the ref Gerrit keeps it under."""
+        return [_heard(about) for about in await self._comments(project, ref)]
+
     def addChangeFromEvent(  # noqa: N802 - Buildbot's name
         self, properties: dict[str, Any], event: dict[str, Any]
     ) -> Deferred[None]:
@@ -203,7 +216,31 @@ class GerritEvents(GerritChangeSource):
             update = event["refUpdate"]
             tip = await self.last_tip(project, update["refName"].removeprefix(_BRANCHES))
             return tip is not None and tip == update["newRev"]
+        if kind == "comment-added":
+            return await self._heard_twice(event)
         return False
+
+    async def _heard_twice(self, event: dict[str, Any]) -> bool:
+        """Whether the stream and the reconciliation, one after the other, tell of one comment."""
+        author = missed.who(AccountInfo.model_validate(event.get("author", {})))
+        for about in await self._comments(_project(event), event["patchSet"]["ref"]):
+            before = _heard(about)
+            if (
+                before.who == author
+                and about.get("event.comment") == event["comment"]
+                and abs(before.seconds - event["eventCreatedOn"]) <= _ON_THE_WAY
+                and ("reconciled" in event) != ("event.reconciled" in about)
+            ):
+                return True
+        return False
+
+    async def _comments(self, project: str, ref: str) -> list[dict[str, Any]]:
+        """The properties of the comments recorded on a patch set."""
+        wanted = {"category": "comment-added", "project": project, "branch": ref}
+        found = await self.master.data.get(
+            ("changes",), filters=[Filter(field, "eq", [value]) for field, value in wanted.items()]
+        )
+        return [{name: value for name, (value, _) in c["properties"].items()} for c in found]
 
     async def _last(
         self, category: str, project: str, branch: str, revision: str | None = None
@@ -222,6 +259,13 @@ class GerritEvents(GerritChangeSource):
     def _stream_process_started(self) -> None:
         super()._stream_process_started()
         self.master.mq.produce(STREAM_STARTED, {"source": self.name})
+
+
+def _heard(about: dict[str, Any]) -> Heard:
+    author = {name: about.get(f"event.author.{name}") for name in ("name", "email", "username")}
+    return Heard(
+        missed.who(AccountInfo.model_validate(author)), int(about.get("event.eventCreatedOn", 0))
+    )
 
 
 def _project(event: dict[str, Any]) -> str:

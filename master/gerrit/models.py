@@ -97,6 +97,13 @@ class ChangeMessageInfo(Answer):
     revision_number: int | None = Field(default=None, alias="_revision_number")
 
 
+class CommentInfo(Answer):
+    """Something said on a file or, with a magic path, on the whole patch set."""
+
+    message: str = ""
+    change_message_id: str | None = None
+
+
 class ChangeInfo(Answer):
     """A change."""
 

@@ -17,13 +17,14 @@ from twisted.internet.task import LoopingCall
 from twisted.python import log
 
 from master.gerrit import missed
+from master.gerrit.client import DETAIL
 from master.gerrit.errors import GerritError, GerritNotFound
 from master.gerrit.events import STREAM_STARTED, GerritEvents
 from master.gerrit.models import ChangeInfo
 
 if TYPE_CHECKING:
     from master.gerrit.client import GerritClient
-    from master.gerrit.models import AccountInfo
+    from master.gerrit.models import AccountInfo, CommentInfo
 
 Consumer = Callable[[list[ChangeInfo]], Awaitable[None]]
 
@@ -33,6 +34,7 @@ _AFTER_START = (1.0, 15.0)
 _AFTER_FAILURE = 10.0
 _OVERLAP = 600  # seconds looked back beyond the last run: clocks differ, indexes lag
 _PROJECTS_PER_QUERY = 50
+_NEEDED = (*DETAIL, "MESSAGES")
 
 _consumers: WeakKeyDictionary[Any, list[Consumer]] = WeakKeyDictionary()
 
@@ -120,10 +122,12 @@ class Reconciler(BuildbotService):
             return
         client, state = self.gerrit.client, await _State.of(self.master, self.gerrit.client.url)
         began = self.master.reactor.seconds()
-        since = missed.timestamp(began if state.until is None else state.until - _OVERLAP)
+        since = began if state.until is None else state.until - _OVERLAP
         opened = await self._query(client, "status:open")
-        merged = await self._query(client, f'status:merged since:"{since}"')
+        merged = await self._query(client, f'status:merged since:"{missed.timestamp(since)}"')
         found = [missed.patchset_created(change, client.url) for change in opened]
+        for change in opened:
+            found += await self._missed_comments(client, source, change, since)
         found += [missed.change_merged(change, client.url) for change in merged]
         found += await self._moved_tips(client, source, state.tips)
         for event in found:
@@ -139,8 +143,21 @@ class Reconciler(BuildbotService):
         for start in range(0, len(projects), _PROJECTS_PER_QUERY):
             some = projects[start : start + _PROJECTS_PER_QUERY]
             which = " OR ".join(f'project:"{project}"' for project in some)
-            found += await client.query(f"{condition} ({which})")
+            found += await client.query(f"{condition} ({which})", options=_NEEDED)
         return sorted(found, key=lambda change: (change.updated, change.number))
+
+    async def _missed_comments(
+        self, client: GerritClient, source: GerritEvents, change: ChangeInfo, since: float
+    ) -> list[dict[str, Any]]:
+        """Events for what was said unseen on the current patch set of a change."""
+        if not missed.unheard(change, since, ()):
+            return []
+        heard = await source.heard(change.project, change.current.ref)
+        messages = missed.unheard(change, since, heard)
+        comments: dict[str, tuple[CommentInfo, ...]] = {}
+        if any(missed.has_comments(message) for message in messages):
+            comments = await client.comments(change.number)
+        return [missed.comment_added(change, m, comments, client.url) for m in messages]
 
     async def _moved_tips(
         self, client: GerritClient, source: GerritEvents, tips: dict[str, str]
