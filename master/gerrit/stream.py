@@ -12,6 +12,14 @@ _CONNECT_SECONDS = 20
 # What ssh says at its end, and what an operator is to do about it.
 _ADVICE = (
     (
+        b"ssh: connect to host",
+        "nobody answers; is Gerrit running, and are gerrit.ssh_host and gerrit.ssh_port right?",
+    ),
+    (
+        b"Could not resolve hostname",
+        "there is no host of that name; is gerrit.ssh_host right?",
+    ),
+    (
         b"Host key verification failed",
         "the host key it shows is not in {known_hosts}; ask its operator for the right one",
     ),
