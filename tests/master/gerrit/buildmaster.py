@@ -1,4 +1,4 @@
-"""A real Buildbot master in a process of its own, with nothing but Gerrit's events."""
+"""A real Buildbot master in a process of its own, with Gerrit's events and what a test adds."""
 
 from __future__ import annotations
 
@@ -91,11 +91,13 @@ class BuildMaster:
     """Runs in ``folder``, started and stopped at will; its database stays.
 
     It records events of one project, and of a second one that is there to try the stream with.
+    ``more`` is added to its configuration.
     """
 
-    def __init__(self, folder: Path, gerrit: Gerrit, project: str) -> None:
+    def __init__(self, folder: Path, gerrit: Gerrit, project: str, more: str = "") -> None:
         self.folder = folder
         self.project = project
+        self._configuration = _CONFIGURATION + more
         self._gerrit = gerrit
         self._probe = gerrit.propose(gerrit.project(name="probe"), "probe", {"a": "1"})
         self._topics = itertools.count()
@@ -187,6 +189,16 @@ class BuildMaster:
             if (file := self.folder / name).exists()
         )
 
+    def get(self, path: str) -> Any:
+        """Ask its REST interface."""
+        return requests.get(f"{self._url}/{path}", timeout=20).json()
+
+    def control(self, path: str, method: str) -> None:
+        """Do what a button of its pages does."""
+        call: dict[str, Any] = {"id": 1, "jsonrpc": "2.0", "method": method, "params": {}}
+        answer = requests.post(f"{self._url}/{path}", json=call, timeout=20)
+        assert answer.ok, answer.text
+
     def streaming(self) -> int | None:
         """Process id of its ssh, if it runs."""
         assert self._process is not None
@@ -205,8 +217,7 @@ class BuildMaster:
             time.sleep(0.1)
 
     def _all(self) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self._url}/changes", timeout=20)
-        found: list[dict[str, Any]] = answer.json()["changes"]
+        found: list[dict[str, Any]] = self.get("changes")["changes"]
         for change in found:
             change["properties"] = {k: v[0] for k, v in change["properties"].items()}
         return sorted(found, key=lambda change: change["changeid"])
@@ -222,7 +233,7 @@ class BuildMaster:
 
     def _write(self) -> None:
         (self.folder / "settings.json").write_text(json.dumps(self._settings))
-        (self.folder / "master.cfg").write_text(_CONFIGURATION)
+        (self.folder / "master.cfg").write_text(self._configuration)
 
     def _run(self, *arguments: str) -> None:
         done = subprocess.run(
