@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from twisted.web.http import datetimeToString
 from twisted.web.resource import NoResource
 from twisted.web.server import Site
 from twisted.web.static import File
@@ -55,7 +56,17 @@ class _Served(File):
         )
         request.setHeader(b"x-content-type-options", b"nosniff")
         request.setHeader(b"content-security-policy", b"sandbox; default-src 'none'")
+        if not self._has_the_rest(request):
+            request.requestHeaders.removeHeader(b"range")
         return super().render_GET(request)  # type: ignore[no-untyped-call]
+
+    def _has_the_rest(self, request: Any) -> bool:
+        """Whether who asks for a part has the rest of the same version (RFC 9110, 13.1.5)."""
+        version = request.getHeader(b"if-range")
+        self.restat(False)  # noqa: FBT003 - Twisted's way to say that it may be gone
+        return version is None or (
+            self.isfile() and version == datetimeToString(self.getModificationTime())
+        )
 
     render_HEAD = render_GET  # noqa: N815
 

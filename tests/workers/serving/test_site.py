@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,6 +138,20 @@ def test_a_compressed_index_is_handed_out_compressed(url: str) -> None:
 def test_a_part_of_a_file_can_be_asked_for(url: str) -> None:
     answer = requests.get(f"{url}/build.log", headers={"Range": "bytes=3-"}, timeout=_SECONDS)
     assert (answer.status_code, answer.content) == (206, b"tent")
+
+
+@pytest.mark.parametrize(("seconds_since", "status"), [(0, 206), (-1, 200), (1, 200)])
+def test_who_has_the_rest_of_another_version_gets_the_whole(
+    url: str, root: Path, seconds_since: int, status: int
+) -> None:
+    written = (root / "build.log").stat().st_mtime
+    wanted = {
+        "Range": "bytes=3-",
+        "If-Range": formatdate(int(written) + seconds_since, usegmt=True),
+    }
+    answer = requests.get(f"{url}/build.log", headers=wanted, timeout=_SECONDS)
+    assert answer.status_code == status
+    assert answer.content == (b"tent" if status == 206 else b"content")
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:
