@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
 
@@ -14,6 +11,7 @@ import requests
 import tenacity
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from workers import public_keys
 from workers.names import file_name, identifier
 from workers.outcome import BadRequest, InfrastructureFault
 
@@ -65,7 +63,7 @@ class Description(BaseModel):
     """Where its public key is, below the same address: DEB metadata and published RPM packages
     are signed, RPM packages under test are not yet."""
     fingerprints: tuple[Annotated[str, AfterValidator(_fingerprint)], ...] = ()
-    """The keys that may be found there; any when it names none."""
+    """The keys that count there; all when it names none."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +83,23 @@ class Repository:
         return f"{self.served}/{self.description.path}"
 
     def fetch_key(self) -> bytes:
-        """Return the public key it names; InfrastructureFault if it cannot be had.
+        """Return the public keys it names; InfrastructureFault if they cannot be had.
 
-        So it is if the key is another than the description says.
+        Only those that the description names count, where it does: what lies there is the
+        repository worker's to write, and whom to trust is not.
         """
         url = f"{self.served}/{quote(self.description.key or '')}"
         try:
             key = _download(url)
         except requests.RequestException as error:
             raise InfrastructureFault(f"cannot fetch the key {url}: {error}") from error
-        expected = set(self.description.fingerprints)
-        if expected and not _fingerprints(key) <= expected:
-            raise InfrastructureFault(f"{url} holds a key that the site file does not name")
-        return key
+        expected = self.description.fingerprints
+        if not expected:
+            return key
+        known = public_keys.only(key, expected)
+        if not known:
+            raise InfrastructureFault(f"{url} holds no key that the site file names")
+        return known
 
     def is_published(self) -> bool:
         """Whether clients can read it; a release repository is empty before the first publish."""
@@ -156,20 +158,3 @@ def _download(url: str) -> bytes:
     with requests.get(url, timeout=_TIMEOUT_SECONDS, stream=True) as answer:
         answer.raise_for_status()
         return bytes(answer.raw.read(_LONGEST_KEY, decode_content=True))
-
-
-def _fingerprints(key: bytes) -> set[str]:
-    """Fingerprints of the primary keys in a file."""
-    with tempfile.TemporaryDirectory() as home:
-        result = subprocess.run(
-            ["gpg", "--homedir", home, "--batch", "--with-colons", "--show-keys"],
-            input=key,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
-    lines = [line.split(":") for line in result.stdout.decode(errors="replace").splitlines()]
-    # A fingerprint follows each key; those of subkeys do not count.
-    return {
-        fields[9] for before, fields in pairwise(lines) if before[0] == "pub" and fields[0] == "fpr"
-    }

@@ -9,8 +9,8 @@ from workers.outcome import BadRequest
 from workers.provenance.chains import AptChain, Chain, RpmChain
 from workers.provenance.place import record_path
 from workers.provenance.readers import Folder
+from workers.public_keys import KEY
 from workers.repository.generations import INDEX
-from workers.repository.release import KEY
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -206,7 +206,7 @@ def test_build_dependencies_come_from_the_given_repository(worker: Worker, tmp_p
         strangers = json.dumps({**json.loads(ahead), "fingerprints": ["0" * 40]})
         other_key, _ = _build(worker, tree, "--served", url, "--ahead", strangers)
         assert other_key.answer["outcome"] == "infrastructure"
-        assert "a key that the site file does not name" in other_key.answer["reason"]
+        assert "no key that the site file names" in other_key.answer["reason"]
     unreachable, _ = _build(worker, tree, "--served", url, "--ahead", ahead)
     assert unreachable.answer["outcome"] == "infrastructure"
 
