@@ -13,7 +13,7 @@ from steps.repository import PACKAGES
 from steps.signing import SIGNED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 ACT = "act"  # property: what a generation is made for: "publish", "refresh" or "rollback"
@@ -80,7 +80,8 @@ class StageRelease(WorkerProgram):
 class CommitRelease(WorkerProgram):
     """Makes a staged generation the published one; answer: property ``generation``.
 
-    The newest ``generations`` stay, and those replaced less than ``days`` ago.
+    ``keys`` are the fingerprints of those that clients may find in the repository. The newest
+    ``generations`` stay, and those replaced less than ``days`` ago.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class CommitRelease(WorkerProgram):
         package_format: str,
         codename: str,
         repository: Path,
+        keys: Sequence[str],
         generations: int,
         days: float,
         **kwargs: Any,
@@ -97,7 +99,8 @@ class CommitRelease(WorkerProgram):
             arguments=[
                 *("--format", package_format, "--repository", str(repository)),
                 *("--codename", codename, "--stage", util.Property("stage_id")),
-                *("--signed", SIGNED, "--generations", str(generations)),
+                *("--signed", SIGNED, *(word for key in keys for word in ("--key", key))),
+                *("--generations", str(generations)),
                 *("--retention", str(days * 86400)),
             ],
             answer="generation",

@@ -55,40 +55,54 @@ class CheckRequester(BuildStep):
 
 
 class SignMetadata(WorkerProgram):
-    """Signs what a generation is committed with; the signatures are left in ``signed``."""
+    """Signs what a generation is committed with; the signatures are left in ``signed``.
+
+    So are the public keys, and those ``trusted`` for what they signed before.
+    """
 
     def __init__(
-        self, repository: str, home: Path, keys: Sequence[str], staged: str, **kwargs: Any
+        self,
+        repository: str,
+        home: Path,
+        keys: Sequence[str],
+        trusted: Sequence[str],
+        staged: str,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             ["sign", "metadata"],
             arguments=[
                 *("--home", str(home), *(word for key in keys for word in ("--key", key))),
-                *("--repository", repository, "--staged", staged, "--out", SIGNED),
-                *_for_the_log(),
+                *(word for key in trusted for word in ("--trusted", key)),
+                *("--staged", staged, "--out", SIGNED, *_for_the_log(repository)),
             ],
             name="sign-metadata",
             **kwargs,
         )
 
+    def succeeded(self, answer: dict[str, Any]) -> None:
+        """Show which line of the signer's log tells of it, for ``sign log verify``."""
+        self.setProperty("log_line", answer["line"], self.name)
+
 
 class SignRpms(WorkerProgram):
     """Signs each RPM of a folder; header and payload digests must stay what was tested."""
 
-    def __init__(self, home: Path, key: str, unsigned: str, **kwargs: Any) -> None:
+    def __init__(self, repository: str, home: Path, key: str, unsigned: str, **kwargs: Any) -> None:
         super().__init__(
             ["sign", "rpm"],
             arguments=[
                 *("--home", str(home), "--key", key, "--in", unsigned, "--out", SIGNED),
-                *_for_the_log(),
+                *_for_the_log(repository),
             ],
             name="sign-RPM-packages",
             **kwargs,
         )
 
 
-def _for_the_log() -> tuple[Any, ...]:
+def _for_the_log(repository: str) -> tuple[Any, ...]:
     return (
+        *("--repository", repository),
         *("--build", util.Interpolate("%(prop:buildername)s/%(prop:buildnumber)s")),
         *("--requester", util.Property(REQUESTER)),
     )

@@ -85,7 +85,7 @@ def release_for_clients(site: Site, release: str, package_format: Format) -> Rel
         origin=site.repositories.origin,
         codename=settings.codename,
         key=f"{_path(release, package_format)}/key.asc",
-        fingerprints=settings.keys.of(package_format),
+        fingerprints=settings.public_keys(package_format),
     )
 
 
@@ -124,7 +124,12 @@ def _write(site: Site, release: str, package_format: Format) -> list[Any]:
         keep_artifacts(staged, site.artifacts.root, site.artifacts.url),
         signed_by("sign"),
         FetchArtifacts("artifacts", SIGNED),
-        CommitRelease(*where, kept.keep_generations, kept.keep_days),
+        CommitRelease(
+            *where,
+            settings.public_keys(package_format),
+            kept.keep_generations,
+            kept.keep_days,
+        ),
     ]
 
 
@@ -142,15 +147,21 @@ def _rewrite(site: Site, release: str, package_format: Format, act: str) -> list
 
 
 def _sign_metadata(site: Site, release: str, package_format: Format) -> list[Any]:
-    keys = site.releases[release].keys.of(package_format)
-    home = signing_home(site, "signer")
-    sign = SignMetadata(f"{release}/{package_format}", home, keys, PACKAGES)
+    settings = site.releases[release]
+    sign = SignMetadata(
+        f"{release}/{package_format}",
+        signing_home(site, "signer"),
+        settings.keys.of(package_format),
+        settings.trusted.of(package_format),
+        PACKAGES,
+    )
     return _sign(site, release, package_format, sign)
 
 
 def _sign_packages(site: Site, release: str) -> list[Any]:
     key, *_ = site.releases[release].keys.of("rpm")
-    return _sign(site, release, "rpm", SignRpms(signing_home(site, "signer"), key, PACKAGES))
+    sign = SignRpms(f"{release}/rpm", signing_home(site, "signer"), key, PACKAGES)
+    return _sign(site, release, "rpm", sign)
 
 
 def _sign(site: Site, release: str, package_format: Format, sign: Any) -> list[Any]:

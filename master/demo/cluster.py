@@ -166,8 +166,8 @@ class Cluster:
             repository = self.layout.served / "release" / where.RELEASE / kind
             owned_folder(repository.parent, where.REPOSITORY)
             owned_folder(repository, where.REPOSITORY)
-            for file in (self.layout.keys / f"{kind}.asc", repository / "key.asc"):
-                owned_file(file, exported, where.REPOSITORY, mode=0o644)
+            # Clients are told the key before they read the repository, which has it too then.
+            owned_file(self.layout.keys / f"{kind}.asc", exported, where.REPOSITORY, mode=0o644)
         return fingerprints
 
     def _start_servers_of_files(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -98,12 +98,8 @@ class Repositories(Table):
     valid_days: Annotated[int, Field(ge=1)] = 14  # APT clients then refuse what was not refreshed
 
 
-class SigningKeys(Table):
-    """The keys of a release, by their fingerprints; the keys are where the signer keeps them.
-
-    Of several keys the first signs RPM packages, all sign metadata: clients that know any of them
-    go on while keys are exchanged.
-    """
+class Keys(Table):
+    """Keys of a release, by their fingerprints; the keys are where the signer keeps them."""
 
     deb: Annotated[tuple[Fingerprint, ...], BeforeValidator(_one_or_several)] = ()
     rpm: Annotated[tuple[Fingerprint, ...], BeforeValidator(_one_or_several)] = ()
@@ -118,9 +114,25 @@ class Release(Table):
 
     branch: BranchName
     codename: Identifier  # of the OS release; the APT distribution's name
-    keys: SigningKeys = SigningKeys()
+    # Of several keys the first signs RPM packages, all sign metadata: clients that know any of
+    # them go on while keys are exchanged.
+    keys: Keys = Keys()
+    # These sign no more; clients still check with them what they signed.
+    trusted: Keys = Keys()
     rpm_compression: Literal["gz", "zst"] = "gz"  # of RPM metadata; old clients know gz only
     mirrors: tuple[Identifier, ...] = ()
+
+    def public_keys(self, package_format: Format) -> tuple[str, ...]:
+        """All that clients of a format's repository may check something with."""
+        return self.keys.of(package_format) + self.trusted.of(package_format)
+
+    @model_validator(mode="after")
+    def _signs_or_does_not(self) -> Self:
+        for package_format in get_args(Format):
+            for key in self.keys.of(package_format):
+                if key in self.trusted.of(package_format):
+                    raise ValueError(f"key {key} is in `keys` and in `trusted`: it signs or not")
+        return self
 
 
 class Mirror(Table):

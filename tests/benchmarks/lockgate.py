@@ -10,9 +10,10 @@ from unittest.mock import patch
 from tests.benchmarks.measure import LOCKGATE, Parts
 from tests.benchmarks.publisher import CODENAME, Keys, Publisher
 from tests.workers.repository.programs import RECORD, program, succeeded
+from workers.files import sha256_of
 from workers.provenance.record import Record
 from workers.repository.apt import AptFormat
-from workers.repository.release import KEY, ReleaseRepository
+from workers.repository.release import ReleaseRepository
 from workers.repository.rpm import RpmFormat
 from workers.signing.metadata import sign_metadata
 
@@ -42,7 +43,6 @@ class Resident(Publisher):
         self._key = keys.by_format[self.package_format]
         self.root = folder / "repository"
         self.root.mkdir()
-        (self.root / KEY).write_bytes(keys.home.public_keys([self._key]))
         self._repository = ReleaseRepository(self.root, self._format())
         self._scratch = folder / "scratch"
         self._record = Record.model_validate(RECORD)
@@ -81,12 +81,20 @@ class Resident(Publisher):
         signed = self._scratch / staged["stage"]
         with self.parts.part("sign"):
             release = self.root / ".stage" / staged["stage"] / "release"
-            why = {"build": "1", "requester": "Ann", "repository": str(self.root)}
+            why = {"build": "1", "requester": "Ann", "repository": self._called()}
             sign_metadata(self.keys.home, [self._key], release, signed, why)
         with self.parts.part("commit"):
             self._repository.commit(
-                staged["stage"], signed, generations=generations, seconds=seconds
+                staged["stage"],
+                signed,
+                keys=[self._key.fingerprint],
+                generations=generations,
+                seconds=seconds,
             )
+
+    def _called(self) -> str:
+        """A name of the repository as a site would give it, unlike that of any other."""
+        return f"{sha256_of(bytes(self.root))}/{self.package_format}"
 
 
 class ResidentApt(Resident):
@@ -121,10 +129,13 @@ class ColdApt(ResidentApt):
         succeeded(
             program(
                 *("sign", "metadata", "--home", self.keys.home.path),
-                *("--key", self._key.fingerprint, "--repository", str(self.root)),
+                *("--key", self._key.fingerprint, "--repository", self._called()),
                 *("--build", "1", "--requester", "Ann", "--staged", release, "--out", signed),
             )
         )
         commit = ("--stage", staged["stage"], "--signed", signed)
-        kept = ("--generations", str(_GENERATIONS), "--retention", str(_SECONDS))
+        kept = (
+            *("--key", self._key.fingerprint),
+            *("--generations", str(_GENERATIONS), "--retention", str(_SECONDS)),
+        )
         succeeded(program("repository", "commit", *which, *commit, *kept))

@@ -151,6 +151,13 @@ def rollback(package_format: str, root: Path, codename: str, stamp: str, **optio
     required=True,
     help="Folder with the signatures of what is staged.",
 )
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    required=True,
+    help="Fingerprint of a key that may come with the signatures; repeatable.",
+)
 @click.option("--retention", type=float, required=True, help="Seconds a replaced one stays.")
 @click.option(
     "--generations",
@@ -166,12 +173,13 @@ def commit(
     codename: str,
     name: str,
     signed: Path,
+    keys: tuple[str, ...],
     retention: float,
     number: int,
 ) -> None:
     """Make a staged generation the published one."""
     release = _release(package_format, root, codename)
-    succeed(release.commit(name, signed, generations=number, seconds=retention))
+    succeed(release.commit(name, signed, keys=keys, generations=number, seconds=retention))
 
 
 @repository.command()

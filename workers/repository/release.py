@@ -22,6 +22,7 @@ from workers.outcome import BadRequest, InfrastructureFault
 from workers.provenance import statement as statements
 from workers.provenance.envelope import open_sealed
 from workers.provenance.place import ENVELOPE, STATEMENT, record_path
+from workers.public_keys import KEY
 from workers.repository import signatures
 from workers.repository.formats import TEXTS
 from workers.repository.generations import (
@@ -42,13 +43,11 @@ from workers.repository.shelf import Shelf
 from workers.repository.table import PLAIN, Edition, Row, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from workers.provenance.record import Record
     from workers.repository.formats import RepositoryFormat
-
-KEY = "key.asc"  # public key of the repository, put there by the operator
 
 
 @dataclass(frozen=True)
@@ -131,13 +130,21 @@ class ReleaseRepository:
         raise BadRequest(f"generation {stamp!a} is not kept; there are {kept or 'none'}")
 
     def commit(
-        self, name: str, signed: Path, *, generations: int, seconds: float
+        self,
+        name: str,
+        signed: Path,
+        *,
+        keys: Collection[str],
+        generations: int,
+        seconds: float,
     ) -> dict[str, Any]:
         """Make a staged generation the published one; ``signed`` is the folder with its signatures.
 
-        The newest ``generations`` stay, and those replaced less than ``seconds`` ago. Raises
-        BadRequest for a signature that is not of the repository's key over the staged text and
-        InfrastructureFault when another generation was committed since it was staged.
+        With these come the public keys that clients find in the repository from then on; their
+        fingerprints are among ``keys``. The newest ``generations`` stay, and those replaced less
+        than ``seconds`` ago. Raises BadRequest for another key, and for a signature that is not by
+        one of them over the staged text; InfrastructureFault when another generation was committed
+        since it was staged.
         """
         stage = self._stages / identifier(name)
         with self._locked(), files.full_disk_told(self.root):
@@ -148,6 +155,7 @@ class ReleaseRepository:
             if plan.generation.base != before:
                 self._discard(stage)
                 raise InfrastructureFault("the repository was published meanwhile; stage again")
+            new_keys = signatures.new_keys(signed / KEY, self.root / KEY, keys)
             content, others = self._signed(stage / "release" / self.format.text_name, signed)
             self._place_records(stage / "release" / STATEMENT, signed / ENVELOPE)
             for path, stored in self.format.plain_names(plan.generation.tables).items():
@@ -157,6 +165,8 @@ class ReleaseRepository:
             self._generations.write(plan.generation, line)
             point = self.root / self.format.commit_point
             last = point.stat().st_mtime if point.exists() else 0
+            if new_keys is not None:
+                files.write(self.root / KEY, new_keys, scratch=self._scratch)
             for other, its in others.items():
                 files.write(point.with_name(other), its, scratch=self._scratch)
             # Clients ask whether it is newer than what they have, in whole seconds.
@@ -186,7 +196,7 @@ class ReleaseRepository:
 
     def _signed(self, text: Path, signed: Path) -> tuple[bytes, dict[str, bytes]]:
         """The commit point's content, and by their names that of the files beside it."""
-        key, content = self.root / KEY, text.read_bytes()
+        key, content = signed / KEY, text.read_bytes()
         others = {}
         point = self.format.commit_point.rpartition("/")[2]
         if point != text.name:
@@ -201,7 +211,7 @@ class ReleaseRepository:
         """Publish the signed statement as the record of each file it is about."""
         if not staged.exists():
             return
-        payload, key = staged.read_bytes(), self.root / KEY
+        payload, key = staged.read_bytes(), sealed.with_name(KEY)
         envelope = signatures.read(sealed)
         if open_sealed(envelope, key) != payload:
             raise BadRequest(f"{sealed} is about something else than what is staged")

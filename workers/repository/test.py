@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workers import files
 from workers.names import identifier
 from workers.outcome import BadRequest
+from workers.public_keys import KEY
 from workers.repository.apt import AptFormat
 from workers.repository.generations import moment, new_stamp
 from workers.repository.rpm import RpmFormat
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from workers.repository.joined import Encoding
     from workers.repository.table import Part
 
-KEY = "key.asc"
 TEST = "test"  # folder of all test repositories
 PARTIAL = ".partial-"  # one that is being made, or removed
 
@@ -101,7 +101,7 @@ def _sign(which: RepositoryFormat, root: Path, home: Home) -> str:
     key = throw_away_key(home)
     point = root / which.commit_point
     files.write(point, home.clear_sign([key], point.read_bytes()))
-    files.write(root / KEY, home.public_keys([key]))
+    files.write(root / KEY, home.public_keys([key.fingerprint]))
     return key.fingerprint
 
 

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from workers.files import sha256
+from workers.names import identifier
 from workers.outcome import BadRequest, succeed
-from workers.signing.gnupg import Home, Key
-from workers.signing.log import record
+from workers.signing.gnupg import Home, Key, Kind
+from workers.signing.log import verify as verify_log
 from workers.signing.metadata import sign_metadata
 from workers.signing.rpms import sign_rpms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _home = click.option("--home", type=click.Path(path_type=Path), required=True)
 _key = click.option("--key", required=True, help="Fingerprint of the key to sign with.")
 _keys = click.option(
     "--key", "fingerprints", multiple=True, required=True, help="Of a key; repeatable."
 )
-_build = click.option("--build", required=True, help="The build this is signed for.")
-_requester = click.option("--requester", required=True, help="Who asked for it.")
+_trusted = click.option(
+    "--trusted", multiple=True, help="Fingerprint of a key that signs no more; repeatable."
+)
+_kind = click.option("--kind", type=click.Choice(["rpm", "deb"]), required=True)
+
+
+def _why(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option, told in (
+        ("--requester", "Who asked for it."),
+        ("--build", "The build this is signed for."),
+        ("--repository", "Whose it is, as RELEASE/FORMAT."),
+    ):
+        command = click.option(option, required=True, help=told)(command)
+    return command
 
 
 @click.group()
@@ -31,26 +48,23 @@ def sign() -> None:
 @sign.command()
 @_home
 @_keys
-@click.option("--repository", required=True, help="Whose generation it is, as RELEASE/FORMAT.")
+@_trusted
 @click.option("--staged", type=click.Path(path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@_build
-@_requester
+@_why
 def metadata(
     home: Path,
     fingerprints: tuple[str, ...],
-    repository: str,
+    trusted: tuple[str, ...],
     staged: Path,
     out: Path,
-    build: str,
-    requester: str,
+    **why: str,
 ) -> None:
     """Sign the text of a staged generation, Release or repomd.xml, with all keys."""
     opened = Home.of(home, make=False)
-    keys = [opened.key(fingerprint) for fingerprint in fingerprints]
-    why = {"build": build, "requester": requester, "repository": repository}
-    made = sign_metadata(opened, keys, staged, out, why)
-    succeed({"files": made, "warnings": _warnings(keys)})
+    keys = opened.keys(fingerprints, _kind_of(why["repository"]))
+    signed = sign_metadata(opened, keys, staged, out, why, trusted=trusted)
+    succeed({**asdict(signed), "warnings": _warnings(keys)})
 
 
 @sign.command()
@@ -58,22 +72,12 @@ def metadata(
 @_key
 @click.option("--in", "source", type=click.Path(path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@_build
-@_requester
-def rpm(home: Path, key: str, source: Path, out: Path, build: str, requester: str) -> None:
+@_why
+def rpm(home: Path, key: str, source: Path, out: Path, **why: str) -> None:
     """Sign each RPM package of a folder into another folder."""
     opened = Home.of(home, make=False)
-    signer = opened.key(key)
-    for package in sorted(source.glob("*.rpm")):
-        record(
-            opened.path,
-            what=package.name,
-            sha256=sha256(package),
-            key=signer.fingerprint,
-            build=build,
-            requester=requester,
-        )
-    signed = sign_rpms(opened, signer, source, out)
+    (signer,) = opened.keys([key], _kind_of(why["repository"]))
+    signed = sign_rpms(opened, signer, source, out, why)
     succeed({"packages": signed, "key": signer.fingerprint, "warnings": _warnings([signer])})
 
 
@@ -84,7 +88,7 @@ def keys_group() -> None:
 
 @keys_group.command()
 @_home
-@click.option("--kind", type=click.Choice(["rpm", "deb"]), required=True)
+@_kind
 @click.option("--name", required=True)
 @click.option("--email", required=True)
 @click.option(
@@ -94,7 +98,7 @@ def make(home: Path, kind: str, name: str, email: str, expires: str) -> None:
     """Make a key without a passphrase; what protects it is the home's owner and mode."""
     if any(not text.isprintable() or set(text) & set("<>") for text in (name, email)):
         raise BadRequest("--name and --email are printable, without < and >")
-    made = Home.of(home).make_key(kind, f"{name} <{email}>", expires)
+    made = Home.of(home).make_key(cast("Kind", kind), f"{name} <{email}>", expires)
     succeed({"fingerprint": made.fingerprint})
 
 
@@ -103,9 +107,42 @@ def make(home: Path, kind: str, name: str, email: str, expires: str) -> None:
 @_keys
 def export(home: Path, fingerprints: tuple[str, ...]) -> None:
     """Show public keys, for the clients: all that a repository is signed with, in one file."""
+    made = Home.of(home, make=False).public_keys(fingerprints)
+    succeed({"public_key": made.decode()})
+
+
+@keys_group.command()
+@_home
+@_kind
+@_keys
+@_trusted
+def check(home: Path, kind: str, fingerprints: tuple[str, ...], trusted: tuple[str, ...]) -> None:
+    """See whether the keys of a repository can sign, and warn of those that soon cannot."""
     opened = Home.of(home, make=False)
-    keys = [opened.key(fingerprint) for fingerprint in fingerprints]
-    succeed({"public_key": opened.public_keys(keys).decode(), "warnings": _warnings(keys)})
+    keys = opened.keys(fingerprints, cast("Kind", kind))
+    opened.public_keys([*fingerprints, *trusted])
+    succeed({"keys": list(fingerprints), "warnings": _warnings(keys)})
+
+
+@sign.group("log")
+def log_group() -> None:
+    """What was signed."""
+
+
+@log_group.command()
+@_home
+@click.option("--holds", multiple=True, help="SHA-256 of a line that must be there; repeatable.")
+def verify(home: Path, holds: tuple[str, ...]) -> None:
+    """See whether the log is as it was written: each line follows from the one before it."""
+    succeed(asdict(verify_log(Home.of(home, make=False).path, holds)))
+
+
+def _kind_of(repository: str) -> Kind:
+    release, _, kind = repository.partition("/")
+    if kind not in ("deb", "rpm"):
+        raise BadRequest(f"--repository is RELEASE/deb or RELEASE/rpm, not {repository[:200]!a}")
+    identifier(release)
+    return cast("Kind", kind)
 
 
 def _warnings(keys: list[Key]) -> list[str]:

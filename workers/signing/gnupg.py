@@ -8,23 +8,32 @@ import stat
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, Self
 
 from workers.outcome import BadRequest, InfrastructureFault
+from workers.public_keys import export
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+Kind = Literal["deb", "rpm"]
+
 _TEST_KEY = "Lockgate test repositories <test@localhost>"
 _ALGORITHMS = {"rpm": "rsa3072", "deb": "ed25519"}  # old rpm knows no EdDSA
 _UNUSABLE = {"r": "is revoked", "e": "has expired", "d": "is disabled", "i": "is invalid"}
 _TIME_TO_WARN = timedelta(days=45)
+# Public key algorithms by their numbers (RFC 9580, section 9.1), and what clients accept: old rpm
+# knows RSA only; apt takes no DSA and, since 2.7.13, no RSA below 2048 bits.
+_RSA, _ECDSA, _EDDSA = "1", "19", "22"
+_LEAST_RSA_BITS = {"rpm": 3072, "deb": 2048}
+_OTHERS = {"rpm": (), "deb": (_ECDSA, _EDDSA)}
 
 
 @dataclass(frozen=True)
 class Key:
-    """A secret key."""
+    """A key that can sign."""
 
     fingerprint: str
     expires: datetime | None = None
@@ -64,7 +73,7 @@ class Home:
             raise BadRequest(f"{path} must belong to the user who signs and have mode 0700")
         return cls(path)
 
-    def make_key(self, kind: str, owner: str, expires: str = "never") -> Key:
+    def make_key(self, kind: Kind, owner: str, expires: str = "never") -> Key:
         """Make a key without a passphrase; ``expires`` as gpg(1) takes it, such as ``2y``."""
         said = self._gpg(
             # An owner may have several: a key and its successor.
@@ -74,24 +83,35 @@ class Home:
         created = re.search(r"^\[GNUPG:\] KEY_CREATED \S+ ([0-9A-F]{40})", said, re.MULTILINE)
         if created is None:
             raise InfrastructureFault("gpg does not say which key it made", said[-1000:])
-        return self.key(created[1])
+        return self.key(created[1], kind)
 
-    def key(self, who: str) -> Key:
-        """A secret key; raises BadRequest when there is none that can sign."""
-        listing = self._gpg("--batch", "--with-colons", "--list-secret-keys", who, fail=False)
-        lines = [line.split(":") for line in listing.splitlines()]
-        secret = next((fields for fields in lines if fields[0] == "sec"), None)
-        if secret is None:
-            raise BadRequest(f"{self.path} holds no secret key of {who}; nothing goes unsigned")
-        if secret[1] in _UNUSABLE:
-            raise BadRequest(f"key {who} {_UNUSABLE[secret[1]]}; nothing goes unsigned")
-        fingerprint = next(fields[9] for fields in lines if fields[0] == "fpr")
-        expires = datetime.fromtimestamp(int(secret[6]), UTC) if secret[6] else None
-        return Key(fingerprint, expires)
+    def key(self, who: str, kind: Kind) -> Key:
+        """The first key of somebody; raises BadRequest when it cannot sign for a format."""
+        found = self._listed([who])
+        problem = self._problem(who, found[0] if found else None, kind)
+        if problem is not None:
+            raise BadRequest(problem)
+        return found[0].key
 
-    def public_keys(self, keys: Sequence[Key]) -> bytes:
-        """Public keys, armoured."""
-        return self._gpg("--batch", "--armor", "--export", *_names(keys)).encode()
+    def keys(self, fingerprints: Sequence[str], kind: Kind) -> list[Key]:
+        """Keys that sign for a format; raises BadRequest when one of them cannot."""
+        listed = {each.key.fingerprint: each for each in self._listed(fingerprints)}
+        problems = [self._problem(each, listed.get(each), kind) for each in fingerprints]
+        told = [problem for problem in problems if problem is not None]
+        if told:
+            raise BadRequest(told[0], "\n".join(told[1:]))
+        return [listed[each].key for each in fingerprints]
+
+    def public_keys(self, fingerprints: Sequence[str]) -> bytes:
+        """Public keys, armoured, in one block; raises BadRequest if there are not just these."""
+        made, exported = export(self.path, fingerprints)
+        if missing := set(fingerprints) - exported:
+            raise BadRequest(
+                f"{self.path} holds no public key {min(missing)}; import it there with gpg --import"
+            )
+        if strangers := exported - set(fingerprints):
+            raise BadRequest(f"key {min(strangers)} has one of the keys as a subkey; remove it")
+        return made
 
     def clear_sign(self, keys: Sequence[Key], text: bytes) -> bytes:
         """Text with its signatures around it (RFC 9580, section 7), by exactly these keys."""
@@ -104,6 +124,33 @@ class Home:
     def binary_signature(self, key: Key, content: bytes) -> bytes:
         """A key's signature of some bytes, without armour."""
         return self._run(*_by([key]), "--detach-sign", text=content)
+
+    def _listed(self, who: Sequence[str]) -> list[_Listed]:
+        """What the home has of some keys; see gnupg's doc/DETAILS."""
+        command = ("--batch", "--with-colons", "--with-secret", "--list-keys")
+        lines = [line.split(":") for line in self._gpg(*command, *who, fail=False).splitlines()]
+        # A fingerprint follows each key; those of subkeys do not count.
+        return [
+            _Listed.of(fields, following[9])
+            for fields, following in pairwise(lines)
+            if fields[0] == "pub"
+        ]
+
+    def _problem(self, who: str, found: _Listed | None, kind: Kind) -> str | None:
+        """Why a key cannot sign what clients of a format accept."""
+        if found is None or not found.is_secret:
+            return f"{self.path} holds no secret key of {who}; nothing goes unsigned"
+        if found.validity in _UNUSABLE:
+            return f"key {who} {_UNUSABLE[found.validity]}; nothing goes unsigned"
+        if "s" not in found.capabilities:
+            return f"key {who} cannot sign itself; one that signs by a subkey only is of no use"
+        if not found.suits(kind):
+            more = " (or ECDSA or EdDSA)" if _OTHERS[kind] else ""
+            return (
+                f"key {who} does not suit {kind} repositories, whose clients want RSA of at least "
+                f"{_LEAST_RSA_BITS[kind]} bits{more}"
+            )
+        return None
 
     def _gpg(self, *arguments: str, text: bytes = b"", fail: bool = True) -> str:
         return self._run(*arguments, text=text, fail=fail).decode()
@@ -123,18 +170,45 @@ class Home:
         return result.stdout
 
 
+@dataclass(frozen=True)
+class _Listed:
+    """A key as gpg(1) lists it."""
+
+    key: Key
+    validity: str
+    algorithm: str
+    bits: int
+    capabilities: str
+    is_secret: bool
+
+    @classmethod
+    def of(cls, fields: Sequence[str], fingerprint: str) -> Self:
+        expires = datetime.fromtimestamp(int(fields[6]), UTC) if fields[6] else None
+        return cls(
+            Key(fingerprint, expires),
+            validity=fields[1],
+            bits=int(fields[2]),
+            algorithm=fields[3],
+            capabilities=fields[11],
+            # A stub is "#": the key itself is elsewhere.
+            is_secret=fields[14] not in ("", "#"),
+        )
+
+    def suits(self, kind: Kind) -> bool:
+        if self.algorithm == _RSA:
+            return self.bits >= _LEAST_RSA_BITS[kind]
+        return self.algorithm in _OTHERS[kind]
+
+
 def throw_away_key(home: Home) -> Key:
     """The key of test repositories, made when first needed."""
     try:
-        return home.key(_TEST_KEY)
+        return home.key(_TEST_KEY, "deb")
     except BadRequest:
         return home.make_key("deb", _TEST_KEY)
 
 
-def _names(keys: Sequence[Key]) -> list[str]:
-    return [f"{key.fingerprint}!" for key in keys]
-
-
 def _by(keys: Sequence[Key]) -> list[str]:
-    users = [word for name in _names(keys) for word in ("--local-user", name)]
+    # With "!", this key and no subkey.
+    users = [word for key in keys for word in ("--local-user", f"{key.fingerprint}!")]
     return ["--batch", *users, "--digest-algo", "SHA512"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.files import sha256_of, write
@@ -10,7 +11,8 @@ from workers.outcome import BadRequest
 from workers.provenance.envelope import seal
 from workers.provenance.place import ENVELOPE, STATEMENT
 from workers.provenance.statement import read
-from workers.signing.log import last_recorded, record
+from workers.public_keys import KEY
+from workers.signing.log import record_generation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,16 +27,33 @@ _STAMPS = {
 }
 
 
+@dataclass(frozen=True)
+class Signed:
+    """What was made of a generation's text."""
+
+    files: list[str]
+    """Names of the files to commit it with."""
+    line: str
+    """SHA-256 of the last line in the log on it."""
+
+
 def sign_metadata(
-    home: Home, keys: Sequence[Key], staged: Path, out: Path, why: Mapping[str, str]
-) -> list[str]:
+    home: Home,
+    keys: Sequence[Key],
+    staged: Path,
+    out: Path,
+    why: Mapping[str, str],
+    *,
+    trusted: Sequence[str] = (),
+) -> Signed:
     """Sign the one text in a folder, and the statement on what it publishes if there is one.
 
-    Answers the names of the signed files made in another folder.
+    The signed files are made in another folder, with a file of the public keys by which clients
+    know the repository: ``keys``, and those of the fingerprints ``trusted``, which sign no more.
 
     What is signed is in the log, with ``why`` (build, requester, repository), before a signature
     exists. Raises BadRequest for a generation older than the newest that was signed for the
-    repository: nobody is to present it as new.
+    repository.
     """
     text = _text(staged)
     content = text.read_bytes()
@@ -42,37 +61,38 @@ def sign_metadata(
     if found is None:
         raise BadRequest(f"{text} names no generation")
     stamp = found[1].decode(errors="replace")
-    last = last_recorded(home.path, what=text.name, repository=why["repository"])
-    if last is not None and stamp < last["generation"]:
-        raise BadRequest(f"generation {stamp} is older than {last['generation']}, signed before")
-    names = ",".join(key.fingerprint for key in keys)
-    facts = {"what": text.name, "generation": stamp, "sha256": sha256_of(content), "key": names}
-    record(home.path, **facts, **why)
-    made = {}
+    names = [key.fingerprint for key in keys]
+    made = {KEY: home.public_keys([*names, *trusted])}
+    to_sign = {text.name: content}
+    statement = staged / STATEMENT
+    if statement.is_file():
+        to_sign[STATEMENT] = _checked(statement.read_bytes(), stamp)
+    about = {"generation": stamp, "key": ",".join(names), **why}
+    entries = [{"what": name, "sha256": sha256_of(it), **about} for name, it in to_sign.items()]
+    line = record_generation(home.path, why["repository"], stamp, entries)
     if text.name == _RELEASE:
         made["InRelease"] = home.clear_sign(keys, content)
         made["Release.gpg"] = home.detached_signature(keys, content)
     else:
         made["repomd.xml.asc"] = home.detached_signature(keys, content)
-    statement = staged / STATEMENT
-    if statement.is_file():
-        made[ENVELOPE] = _sealed(home, keys, statement.read_bytes(), stamp, why)
+    if STATEMENT in to_sign:
+        made[ENVELOPE] = _sealed(home, keys, to_sign[STATEMENT])
     for name, signature in made.items():
         write(out / name, signature)
-    return sorted(made)
+    return Signed(sorted(made), line)
 
 
-def _sealed(
-    home: Home, keys: Sequence[Key], payload: bytes, stamp: str, why: Mapping[str, str]
-) -> bytes:
-    if read(payload).predicate.generation != stamp:
-        raise BadRequest(f"{STATEMENT} is of another generation than {stamp}")
+def _sealed(home: Home, keys: Sequence[Key], payload: bytes) -> bytes:
     by_name = {key.fingerprint: key for key in keys}
-    facts = {"what": STATEMENT, "generation": stamp, "sha256": sha256_of(payload)}
-    record(home.path, **facts, key=",".join(by_name), **why)
     return seal(
         payload, list(by_name), lambda name, content: home.binary_signature(by_name[name], content)
     )
+
+
+def _checked(payload: bytes, stamp: str) -> bytes:
+    if read(payload).predicate.generation != stamp:
+        raise BadRequest(f"{STATEMENT} is of another generation than {stamp}")
+    return payload
 
 
 def _text(staged: Path) -> Path:

@@ -4,42 +4,51 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from workers.files import sha256
 from workers.names import file_name
 from workers.outcome import BadRequest, InfrastructureFault
-from workers.repository.rpm import identity
+from workers.repository.rpm import RpmFormat
+from workers.signing.log import record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from workers.signing.gnupg import Home, Key
 
+_FORMAT = RpmFormat()
 
-def sign_rpms(home: Home, key: Key, source: Path, to: Path) -> list[dict[str, Any]]:
+
+def sign_rpms(
+    home: Home, key: Key, source: Path, to: Path, why: Mapping[str, str]
+) -> list[dict[str, str]]:
     """Copy each package of a folder and sign the copy (rpmsign(8)).
 
-    Raises InfrastructureFault when signing changed more than the signature.
+    What is signed is in the log, with ``why`` (build, requester, repository), before a signature
+    exists. Answers each file's digests. Raises InfrastructureFault when signing changed more than
+    the signature.
     """
     packages = sorted(source.glob("*.rpm"))
     if not packages:
         raise BadRequest(f"{source} holds no RPM package")
+    digests = {file_name(package.name): _FORMAT.digests(package) for package in packages}
+    about = {"key": key.fingerprint, **why}
+    record(home.path, [{"what": name, **digests[name], **about} for name in digests])
     to.mkdir(parents=True, exist_ok=True)
     signed = []
     for package in packages:
-        before = identity(package)
-        copy = to / file_name(package.name)
+        copy = to / package.name
         shutil.copyfile(package, copy)
         try:
             _sign(home, key, copy)
-            after = identity(copy)
-            if before != after:
+            after = _FORMAT.digests(copy)
+            if digests[copy.name] | {"sha256": after["sha256"]} != after:
                 raise InfrastructureFault(f"signing changed what is in {package.name}")
         except BaseException:
             copy.unlink()
             raise
-        signed.append({"file": copy.name, "sha256": sha256(copy), "identity": after})
+        signed.append({"file": copy.name, **after})
     return signed
 
 

@@ -94,3 +94,18 @@ def test_what_is_no_toml_is_refused_with_its_line(good: str, tmp_path: Path) -> 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SiteFileError, match="cannot be read"):
         load_site(tmp_path / "nowhere.toml")
+
+
+def test_keys_that_sign_no_more_are_still_known_to_clients(good: str, tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(f'{good}\n[releases.main.trusted]\nrpm = "{"C" * 40}"\n', encoding="utf-8")
+    release = load_site(path).releases["main"]
+    assert release.keys.of("rpm") == ("B" * 40,)
+    assert release.public_keys("rpm") == ("B" * 40, "C" * 40)
+    assert release.public_keys("deb") == ("A" * 40,)
+
+
+def test_a_key_signs_or_does_not(good: str, tmp_path: Path) -> None:
+    (problem,) = problems(f'{good}\n[releases.main.trusted]\nrpm = "{"B" * 40}"\n', tmp_path)
+    assert "releases.main: key BBB" in problem
+    assert "it signs or not" in problem

@@ -145,18 +145,27 @@ class Signer:
 
     def metadata(self, kind: Format, staged: Path, out: Path) -> Path:
         """Sign what is staged."""
-        which = ("--repository", f"tests/{kind}", "--staged", staged, "--out", out)
-        succeeded(program("sign", "metadata", *self._by(kind), *which))
+        which = ("--staged", staged, "--out", out)
+        succeeded(program("sign", "metadata", *self._for(kind), *self.keys(kind), *which))
         return out
 
     def rpms(self, folder: Path, out: Path) -> Path:
         """Sign a folder of RPM packages."""
-        succeeded(program("sign", "rpm", *self._by("rpm"), "--in", folder, "--out", out))
+        which = ("--in", folder, "--out", out)
+        succeeded(program("sign", "rpm", *self._for("rpm"), *self.keys("rpm")[:2], *which))
         return out
 
-    def _by(self, kind: Format) -> tuple[str | Path, ...]:
-        key = ("--key", self.fingerprints[kind])
-        return "--home", self.home, *key, "--build", "1", "--requester", "Ann"
+    def keys(self, kind: Format) -> tuple[str, ...]:
+        """How programs are told the keys of a repository."""
+        return "--key", self.fingerprints[kind]
+
+    def named(self, kind: Format) -> tuple[str, ...]:
+        """How programs are told the keys that clients of a repository may find."""
+        return "--key", self.fingerprints[kind]
+
+    def _for(self, kind: Format) -> tuple[str | Path, ...]:
+        repository = ("--repository", f"tests/{kind}")
+        return "--home", self.home, *repository, "--build", "1", "--requester", "Ann"
 
 
 class Packages:
@@ -252,8 +261,9 @@ class ReleaseRepository:
         self, stage: str, signed: Path, retention: float = LONG
     ) -> list[str | Path]:
         """The program that commits."""
+        named = self.signer.named(self.package_format)
         which = ("--stage", stage, "--signed", signed)
-        return self.arguments("commit", *which, "--retention", str(retention))
+        return self.arguments("commit", *which, *named, "--retention", str(retention))
 
     def commit(self, staged: dict[str, Any], signed: Path, retention: float = LONG) -> Outcome:
         """Commit."""

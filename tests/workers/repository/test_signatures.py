@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,12 @@ def _detached_by_a_stranger(staged: Staged) -> Path:
     return staged.forged((_by_a_stranger(staged) / "Release.gpg").read_bytes(), "Release.gpg")
 
 
+def _by_a_stranger_with_the_right_keys(staged: Staged) -> Path:
+    folder = _by_a_stranger(staged)
+    shutil.copyfile(staged.signed / "key.asc", folder / "key.asc")
+    return folder
+
+
 def _missing(staged: Staged) -> Path:
     return staged.release.scratch / "nowhere"
 
@@ -133,8 +140,20 @@ def _without_the_detached_one(staged: Staged) -> Path:
     return folder
 
 
+def _dearmoured(key: str) -> bytes:
+    return subprocess.run(
+        ["gpg", "--dearmor"], input=key.encode(), capture_output=True, check=True
+    ).stdout
+
+
+def _armoured(keys: bytes) -> bytes:
+    made = subprocess.run(["gpg", "--enarmor"], input=keys, capture_output=True, check=True).stdout
+    return made.replace(b"PGP ARMORED FILE", b"PGP PUBLIC KEY BLOCK")
+
+
 _FORGERIES: list[Callable[[Staged], Path]] = [
     _by_a_stranger,
+    _by_a_stranger_with_the_right_keys,
     _altered_after_signing,
     _altered_before_signing,
     _with_text_before,
@@ -166,11 +185,28 @@ def test_the_inrelease_of_another_stage_is_refused(staged: Staged, packages: Pac
     assert published(release) == before
 
 
-def test_a_repository_without_a_public_key_takes_no_commit(staged: Staged) -> None:
-    before = published(staged.release)
-    (staged.release.root / "key.asc").unlink()
-    assert "key.asc" in refused(staged.release.commit(staged.answer, staged.signed), 2)
-    assert published(staged.release) == before
+def test_signatures_without_the_public_keys_are_refused(staged: Staged) -> None:
+    folder = staged.forged(staged.inrelease.read_bytes())
+    (folder / "key.asc").unlink()
+    assert "key.asc" in refused(staged.release.commit(staged.answer, folder), 2)
+
+
+def test_the_public_keys_that_come_with_signatures_are_published(staged: Staged) -> None:
+    published_key = staged.release.root / "key.asc"
+    right = published_key.read_text()
+    published_key.unlink()
+    succeeded(staged.release.commit(staged.answer, staged.signed))
+    assert published_key.read_text() == right
+
+
+def test_a_key_that_the_site_file_does_not_name_is_not_published(staged: Staged) -> None:
+    published_key = staged.release.root / "key.asc"
+    right = published_key.read_text()
+    more = _dearmoured(right) + _dearmoured(staged.foreign.public_keys["deb"])
+    both = staged.forged(_armoured(more), "key.asc")
+    reason = refused(staged.release.commit(staged.answer, both), 2)
+    assert "a key that the site file does not name" in reason
+    assert published_key.read_text() == right
 
 
 def test_apt_reads_what_was_committed_in_the_end(staged: Staged, reader: Client) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.workers.repository.programs import program, refused, succeeded
+from tests.workers.repository.programs import Outcome, end_agent, program, refused, succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +19,34 @@ def _make(home: Path, kind: str = "deb", *more: str) -> str:
     return str(made["fingerprint"])
 
 
-def _export(home: Path, *keys: str) -> Any:
+def _given(home: Path, algorithm: str, usage: str = "sign", *, made: str = "now") -> str:
+    """The fingerprint of a key that somebody brings along."""
+    if not home.exists():
+        home.mkdir(mode=0o700)
+    time = () if made == "now" else ("--faked-system-time", made)
+    command = ("--status-fd", "1", "--batch", "--yes", "--passphrase", "", *time)
+    expires = "never" if made == "now" else "1y"
+    result = subprocess.run(
+        [
+            *("gpg", "--homedir", home, *command),
+            *("--quick-generate-key", "Ann", algorithm, usage, expires),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return result.stdout.rpartition("KEY_CREATED ")[2].split()[1]
+
+
+def _export(home: Path, *keys: str) -> Outcome:
     named = [word for key in keys for word in ("--key", key)]
     return program("sign", "keys", "export", "--home", home, *named)
+
+
+def _check(home: Path, kind: str, *keys: str, trusted: str | None = None) -> Outcome:
+    named = [word for key in keys for word in ("--key", key)]
+    named += ["--trusted", trusted] if trusted else []
+    return program("sign", "keys", "check", "--home", home, "--kind", kind, *named)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +89,7 @@ def test_a_home_of_somebody_else_is_not_used(tmp_path: Path) -> None:
 
 def test_a_key_that_is_not_there_signs_nothing(home: Path) -> None:
     _make(home)
-    assert "holds no secret key of " in refused(_export(home, "0" * 40), 2)
+    assert "holds no secret key of " in refused(_check(home, "deb", "0" * 40), 2)
 
 
 @pytest.mark.parametrize("name", ["Mallory <m@example.org>", "two\nlines"])
@@ -77,24 +102,57 @@ def test_a_name_that_would_become_another_address_is_refused(home: Path, name: s
 @pytest.mark.parametrize(("expires", "warned"), [("30d", True), ("2y", False), ("never", False)])
 def test_a_key_that_expires_soon_is_told_of(home: Path, expires: str, *, warned: bool) -> None:
     fingerprint = _make(home, "deb", "--expires", expires)
-    warnings = succeeded(_export(home, fingerprint))["warnings"]
+    warnings = succeeded(_check(home, "deb", fingerprint))["warnings"]
     assert bool(warnings) is warned
     if warned:
         assert warnings[0].startswith(f"key {fingerprint} expires in 29 days: ")
 
 
 def test_an_expired_key_signs_nothing(home: Path) -> None:
-    home.mkdir(mode=0o700)
-    subprocess.run(
-        [
-            *("gpg", "--homedir", home, "--batch", "--passphrase", ""),
-            *("--faked-system-time", "20200101T000000", "--quick-generate-key", "Old", "ed25519"),
-            *("sign", "1y"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    assert "has expired; nothing goes unsigned" in refused(_export(home, "Old"), 2)
+    old = _given(home, "ed25519", made="20200101T000000")
+    assert "has expired; nothing goes unsigned" in refused(_check(home, "deb", old), 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm", "usage", "told"),
+    [
+        ("rpm", "rsa2048", "sign", "clients want RSA of at least 3072 bits"),
+        ("rpm", "ed25519", "sign", "clients want RSA of at least 3072 bits"),
+        ("rpm", "rsa4096", "sign", None),
+        ("deb", "rsa1024", "sign", "RSA of at least 2048 bits (or ECDSA or EdDSA)"),
+        ("deb", "dsa2048", "sign", "RSA of at least 2048 bits (or ECDSA or EdDSA)"),
+        ("deb", "rsa2048", "sign", None),
+        ("deb", "nistp256", "sign", None),
+        ("deb", "ed25519", "cert", "cannot sign itself"),
+    ],
+)
+def test_a_key_that_clients_do_not_accept_signs_nothing(
+    home: Path, kind: str, algorithm: str, usage: str, told: str | None
+) -> None:
+    outcome = _check(home, kind, _given(home, algorithm, usage))
+    if told is None:
+        succeeded(outcome)
+    else:
+        assert told in refused(outcome, 2)
+
+
+def test_all_that_is_wrong_with_keys_is_told_at_once(home: Path) -> None:
+    small, good = _given(home, "rsa2048"), _make(home, "rpm")
+    outcome = _check(home, "rpm", "0" * 40, good, small)
+    assert "holds no secret key of 000" in refused(outcome, 2)
+    assert f"key {small} does not suit rpm" in outcome.answer["detail"]
+    assert good not in outcome.answer["detail"]
+
+
+def test_a_key_that_signs_no_more_need_only_be_known(home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    old, new = _given(elsewhere, "ed25519", made="20200101T000000"), _make(home)
+    assert f"no public key {old}" in refused(_check(home, "deb", new, trusted=old), 2)
+    public = succeeded(_export(elsewhere, old))["public_key"]
+    end_agent(elsewhere)
+    subprocess.run(["gpg", "--homedir", home, "--import"], input=public, text=True, check=True)
+    assert succeeded(_check(home, "deb", new, trusted=old))["warnings"] == []
+    assert "holds no secret key" in refused(_check(home, "deb", old), 2)
 
 
 def test_several_keys_are_shown_as_one_file(home: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.workers.repository.programs import Packages, Signer, program, refused
+from workers.files import sha256
 from workers.repository.rpm import identity
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def test_what_was_built_stays_what_is_signed(signer: Signer, built: Path, tmp_pa
     assert before.read_bytes() != after.read_bytes()
     (entry,) = [json.loads(line) for line in (signer.home / "signed.log").read_text().splitlines()]
     assert entry["what"] == before.name
-    assert entry["requester"] == "Ann"
+    assert (entry["repository"], entry["requester"]) == ("tests/rpm", "Ann")
+    assert entry["sha256"] == sha256(before)
+    assert f"{entry['rpmHeaderSha256']} {entry['rpmPayloadSha256']}" == identity(after)
 
 
 def test_a_folder_without_packages_is_refused(signer: Signer, tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_a_folder_without_packages_is_refused(signer: Signer, tmp_path: Path) ->
     outcome = program(
         *("sign", "rpm", "--home", signer.home, "--key", signer.fingerprints["rpm"]),
         *("--in", tmp_path / "empty", "--out", tmp_path / "out"),
-        *("--build", "1", "--requester", "Ann"),
+        *("--repository", "main/rpm", "--build", "1", "--requester", "Ann"),
     )
     assert "holds no RPM package" in refused(outcome, 2)
 
@@ -78,7 +81,7 @@ def test_a_damaged_package_is_not_signed(signer: Signer, built: Path, tmp_path: 
     outcome = program(
         *("sign", "rpm", "--home", signer.home, "--key", signer.fingerprints["rpm"]),
         *("--in", tmp_path / "damaged", "--out", tmp_path / "out"),
-        *("--build", "1", "--requester", "Ann"),
+        *("--repository", "main/rpm", "--build", "1", "--requester", "Ann"),
     )
     assert outcome.status in (2, 75)
     assert not list((tmp_path / "out").glob("*.rpm"))
