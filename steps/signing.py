@@ -12,46 +12,65 @@ from twisted.internet import defer
 from steps.program import FAILURE_PROPERTY, WorkerProgram
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
-REQUESTER = "requester"  # property: the build a signature is made for
+REQUESTER = "requester"  # property: the builds a signature is made for
 SIGNED = "signed"  # folder below the build's working folder
 
 
 class CheckRequester(BuildStep):
-    """Lets a signature be made only for a build of one builder, as Buildbot's database knows it.
+    """Lets a signature be made only for a chain of running builds that wait for it.
 
-    Whoever starts this builder by hand, or again, gets no signature.
+    ``chain`` says which builders' builds may be in it: first those that may ask for the signature,
+    then those that may have asked for these, and so on. Buildbot's database knows which build
+    triggered which, and waits for it; a build that somebody forced or started again has nobody
+    waiting.
     """
 
     name = "check-requester"
     haltOnFailure = True  # noqa: N815 - Buildbot's name
     flunkOnFailure = True  # noqa: N815 - Buildbot's name
 
-    def __init__(self, requester: str, **kwargs: Any) -> None:
-        self.requester = requester
+    def __init__(self, chain: Sequence[Collection[str]], **kwargs: Any) -> None:
+        self.chain = chain
         super().__init__(**kwargs)
 
     @defer.inlineCallbacks
     def run(self) -> Any:
-        """Look up which build asked, and whether it still waits."""
-        buildset = yield self.master.data.get(("buildsets", self.build.requests[0].bsid))
-        asking = None
-        if buildset["parent_buildid"] is not None:
-            asking = yield self.master.data.get(("builds", buildset["parent_buildid"]))
-        if asking is not None and not asking["complete"]:
-            builder = yield self.master.data.get(("builders", asking["builderid"]))
-            if builder["name"] == self.requester:
-                name = f"{builder['name']}/{asking['number']}"
-                self.setProperty(REQUESTER, name, self.name)
-                self.descriptionDone = name
-                return SUCCESS
-        reason = f"only a running build of {self.requester} is given a signature"
+        """Go up from this build to the one that began it all."""
+        request = self.build.requests[0].id
+        found: list[str] = []
+        for allowed in self.chain:
+            asking = yield self._waiting_for(request)
+            if asking is None or asking["builder"] not in allowed:
+                return self._refuse(found[-1] if found else "this build")
+            found.append(f"{asking['builder']}/{asking['number']}")
+            request = asking["buildrequestid"]
+        self.setProperty(REQUESTER, " for ".join(found), self.name)
+        self.descriptionDone = found[0]
+        return SUCCESS
+
+    @defer.inlineCallbacks
+    def _waiting_for(self, request_id: int) -> Any:
+        """The running build that triggered a request and waits for it, if there is one."""
+        request = yield self.master.data.get(("buildrequests", request_id))
+        buildset = yield self.master.data.get(("buildsets", request["buildsetid"]))
+        # One that is built again keeps its parent, which may still run and waits for the first.
+        if not request["waited_for"] or buildset["parent_buildid"] is None:
+            return None
+        asking = yield self.master.data.get(("builds", buildset["parent_buildid"]))
+        if asking["complete"]:
+            return None
+        builder = yield self.master.data.get(("builders", asking["builderid"]))
+        return {**asking, "builder": builder["name"]}
+
+    def _refuse(self, asked: str) -> int:
+        reason = f"no running build that may ask for it waits for {asked}: nothing is signed"
         failure = {"stage": self.name, "reason": reason, "detail": "", "infrastructure": False}
         self.setProperty(FAILURE_PROPERTY, failure, self.name)
         self.descriptionDone = reason
-        return FAILURE
+        return int(FAILURE)
 
 
 class SignMetadata(WorkerProgram):

@@ -165,8 +165,17 @@ def _sign_packages(site: Site, release: str) -> list[Any]:
 
 
 def _sign(site: Site, release: str, package_format: Format, sign: Any) -> list[Any]:
+    write = names.of_repository("release", release, package_format)
+    begin = [
+        *(names.of_repository(act, release, package_format) for act in ("refresh", "rollback")),
+        *(
+            names.of_package("publish", release, name)
+            for name, package in site.packages.items()
+            if release in package.releases and package.format == package_format
+        ),
+    ]
     return [
-        CheckRequester(names.of_repository("release", release, package_format)),
+        CheckRequester([(write,), begin]),
         FetchArtifacts("artifacts", PACKAGES),
         sign,
         DescribeArtifacts(SIGNED, site.artifacts.url),
