@@ -2,7 +2,8 @@
 
 A builder is named ``JOB/RELEASE/PACKAGE`` (``check/main/hello``), or, where it serves a whole
 repository, ``JOB/RELEASE/FORMAT`` (``release/main/deb``) and ``sync/RELEASE/FORMAT/MIRROR``; what
-serves the whole site is ``clean/WHAT``, what serves one worker ``roots/WORKER``.
+serves the whole site is ``clean/WHAT``, what serves one worker ``roots/WORKER`` or
+``keys/SIGNER``.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ def of_merge(release: str) -> str:
 def of_roots(worker: str) -> str:
     """The builder that refreshes a worker's root images."""
     return f"roots/{worker}"
+
+
+def of_keys(signer: str) -> str:
+    """The builder that looks at a signer's keys and log."""
+    return f"keys/{signer}"
 
 
 def gate_scheduler(release: str) -> str:

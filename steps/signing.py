@@ -91,8 +91,7 @@ class SignMetadata(WorkerProgram):
         super().__init__(
             ["sign", "metadata"],
             arguments=[
-                *("--home", str(home), *(word for key in keys for word in ("--key", key))),
-                *(word for key in trusted for word in ("--trusted", key)),
+                *("--home", str(home), *_keys(keys, trusted)),
                 *("--staged", staged, "--out", SIGNED, *_for_the_log(repository)),
             ],
             name="sign-metadata",
@@ -117,6 +116,47 @@ class SignRpms(WorkerProgram):
             name="sign-RPM-packages",
             **kwargs,
         )
+
+
+class CheckKeys(WorkerProgram):
+    """Warns of keys of a repository that expire soon, fails for one that cannot sign."""
+
+    def __init__(
+        self,
+        repository: str,
+        home: Path,
+        keys: Sequence[str],
+        trusted: Sequence[str],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            ["sign", "keys", "check"],
+            arguments=["--home", str(home), "--repository", repository, *_keys(keys, trusted)],
+            name=f"keys-of-{repository.replace('/', '-')}",
+            haltOnFailure=False,  # the other repositories' are looked at all the same
+            **kwargs,
+        )
+
+
+class VerifyLog(WorkerProgram):
+    """Sees whether the log of what was signed is as it was written."""
+
+    def __init__(self, home: Path, **kwargs: Any) -> None:
+        super().__init__(
+            ["sign", "log", "verify"],
+            arguments=["--home", str(home)],
+            name="verify-log",
+            **kwargs,
+        )
+
+    def succeeded(self, answer: dict[str, Any]) -> None:
+        """Say how long it is."""
+        self.descriptionDone = f"{answer['lines']} lines"
+
+
+def _keys(keys: Sequence[str], trusted: Sequence[str]) -> list[str]:
+    named = [word for key in keys for word in ("--key", key)]
+    return [*named, *(word for key in trusted for word in ("--trusted", key))]
 
 
 def _for_the_log(repository: str) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from master.configurator.builder import builder
 from master.configurator.cleaning import cleaners
 from master.configurator.packages import builders_of_package
 from master.configurator.repositories import builders_of_repository
+from master.configurator.signing import key_checks
 from schedulers import builder_names as names
 from steps.roots import RefreshRoots
 from steps.source import MergeState
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from master.site import Site
 
 # Started by schedulers of their own, not by other builds.
-_FIRST = ("check/", "gate/", "publish/", "merge/", "refresh/", "rollback/", "clean/", "roots/")
+_FIRST = (
+    "check/",
+    "gate/",
+    "publish/",
+    "merge/",
+    "refresh/",
+    "rollback/",
+    "clean/",
+    "roots/",
+    "keys/",
+)
 
 
 def builders(site: Site) -> list[util.BuilderConfig]:
@@ -33,7 +44,7 @@ def builders(site: Site) -> list[util.BuilderConfig]:
                 found += builders_of_package(site, release, name, package)
         for package_format in site.formats_of(release):
             found += builders_of_repository(site, release, package_format)
-    return [*found, *_roots(site), *cleaners(site)]
+    return [*found, *_roots(site), *key_checks(site), *cleaners(site)]
 
 
 def triggered_builders(site: Site) -> list[str]:

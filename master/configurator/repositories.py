@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util
 
-from master.configurator.builder import SUBJECT, builder, signing_home
+from master.configurator.builder import SUBJECT, builder
+from master.configurator.signing import signers_of_repository
 from schedulers import builder_names as names
 from steps.artifacts import DescribeArtifacts, FetchArtifacts, keep_artifacts
 from steps.mirror import SyncMirror
 from steps.release import ACT, CommitRelease, StageRelease, publishes_packages
 from steps.repositories import ReleaseRepository
 from steps.repository import PACKAGES
-from steps.signing import SIGNED, CheckRequester, SignMetadata, SignRpms
+from steps.signing import SIGNED
 from steps.trigger import RunBuilders
 
 if TYPE_CHECKING:
@@ -50,13 +51,9 @@ def builders_of_repository(
     # One writer at a time: a generation is staged, signed and committed in one go.
     alone = [util.MasterLock(write).access("exclusive")]
     yield of("release", "repository", _write(site, release, package_format), locks=alone)
-    yield of("sign", "signer", _sign_metadata(site, release, package_format))
-    if package_format == "rpm":
-        yield of("sign-packages", "signer", _sign_packages(site, release))
-    else:
-        # Only APT has clients that refuse a repository for its age.
-        yield of("refresh", None, _rewrite(site, release, package_format, "refresh"))
-    yield of("rollback", None, _rewrite(site, release, package_format, "rollback"))
+    yield from signers_of_repository(site, release, package_format)
+    for act in ("refresh", "rollback"):
+        yield of(act, None, _rewrite(site, release, package_format, act))
     yield from _mirrors(site, release, package_format)
 
 
@@ -143,43 +140,6 @@ def _rewrite(site: Site, release: str, package_format: Format, act: str) -> list
             gather=("generation",),
         ),
         synchronise(site, release, package_format),
-    ]
-
-
-def _sign_metadata(site: Site, release: str, package_format: Format) -> list[Any]:
-    settings = site.releases[release]
-    sign = SignMetadata(
-        f"{release}/{package_format}",
-        signing_home(site, "signer"),
-        settings.keys.of(package_format),
-        settings.trusted.of(package_format),
-        PACKAGES,
-    )
-    return _sign(site, release, package_format, sign)
-
-
-def _sign_packages(site: Site, release: str) -> list[Any]:
-    key, *_ = site.releases[release].keys.of("rpm")
-    sign = SignRpms(f"{release}/rpm", signing_home(site, "signer"), key, PACKAGES)
-    return _sign(site, release, "rpm", sign)
-
-
-def _sign(site: Site, release: str, package_format: Format, sign: Any) -> list[Any]:
-    write = names.of_repository("release", release, package_format)
-    begin = [
-        *(names.of_repository(act, release, package_format) for act in ("refresh", "rollback")),
-        *(
-            names.of_package("publish", release, name)
-            for name, package in site.packages.items()
-            if release in package.releases and package.format == package_format
-        ),
-    ]
-    return [
-        CheckRequester([(write,), begin]),
-        FetchArtifacts("artifacts", PACKAGES),
-        sign,
-        DescribeArtifacts(SIGNED, site.artifacts.url),
-        keep_artifacts(SIGNED, site.artifacts.root, site.artifacts.url),
     ]
 
 

@@ -112,6 +112,7 @@ def all_schedulers(site: Site, gerrit: Gerrit) -> list[Any]:
         *_forms_of_repositories(site),
         *_cleaning(),
         *_roots(site),
+        *_keys(site),
     ]
 
 
@@ -162,7 +163,8 @@ def _periodic(site: Site) -> Iterator[Any]:
                     periodicBuildTimer=site.repositories.mirror_minutes * _MINUTE,
                 )
         if "deb" in site.formats_of(release):
-            # Three may fail before clients refuse the repository for its age.
+            # Only APT has clients that refuse a repository for its age; three refreshes may fail
+            # before they do.
             yield schedulers.Periodic(
                 name=_identifier("refresh", release),
                 builderNames=[names.of_repository("refresh", release, "deb")],
@@ -179,6 +181,15 @@ def _roots(site: Site) -> Iterator[Any]:
                 name=_identifier("roots", name), builderNames=[builder], hour=3, minute=23
             )
             yield _form(builder)
+
+
+def _keys(site: Site) -> Iterator[Any]:
+    for name in site.workers_of("signer"):
+        builder = names.of_keys(name)
+        yield schedulers.Nightly(
+            name=_identifier("keys", name), builderNames=[builder], hour=4, minute=23
+        )
+        yield _form(builder)
 
 
 def _cleaning() -> Iterator[Any]:
@@ -204,8 +215,7 @@ def _forms_of_repositories(site: Site) -> Iterator[Any]:
                     size=28,
                 ),
             )
-            if package_format == "deb":
-                yield _form(names.of_repository("refresh", release, package_format))
+            yield _form(names.of_repository("refresh", release, package_format))
             for mirror in settings.mirrors:
                 yield _form(names.of_mirror(release, package_format, mirror))
 

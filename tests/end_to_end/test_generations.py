@@ -1,4 +1,4 @@
-"""Generations of a release repository: kept fresh, gone back to, signed for nobody else."""
+"""Generations of a release repository: kept fresh, gone back to, signed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import subprocess
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -80,18 +80,6 @@ def test_metadata_has_detached_signatures_too(chain: Chain, story: Story, tmp_pa
             subprocess.run(["gpgv", "--keyring", keyring, signature, text], check=True)
 
 
-def test_nobody_gets_a_signature_by_hand(chain: Chain, story: Story) -> None:
-    signing = _builds(chain, "sign/main/deb")
-    signed = [build for build in signing if build["results"] == 0]
-    assert signed
-    _web(chain).rebuild(signed[0]["buildid"])
-    wait_until(lambda: len(_finished(chain, "sign/main/deb")) > len(signing), _SECONDS)
-    again = max(_finished(chain, "sign/main/deb"), key=lambda build: int(build["number"]))
-    assert again["results"] == 2
-    reason = again["properties"]["failure"][0]["reason"]
-    assert reason == "only a running build of release/main/deb is given a signature"
-
-
 def _web(chain: Chain) -> Web:
     return Web(load_site(chain.layout.site_file))
 
@@ -139,15 +127,3 @@ def _lists(url: str, kind: str, wanted: set[str]) -> bool:
 
 def _lists_less(url: str, kind: str, than: set[str]) -> bool:
     return _listed(url, kind) < than
-
-
-def _builds(chain: Chain, builder: str) -> list[dict[str, Any]]:
-    api = f"{chain.ready.web}/api/v2/builders"
-    (found,) = requests.get(f"{api}?name={builder}", timeout=30).json()["builders"]
-    answer = requests.get(f"{api}/{found['builderid']}/builds?property=failure", timeout=30)
-    builds: list[dict[str, Any]] = answer.json()["builds"]
-    return builds
-
-
-def _finished(chain: Chain, builder: str) -> list[dict[str, Any]]:
-    return [build for build in _builds(chain, builder) if build["complete"]]

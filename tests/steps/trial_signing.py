@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from buildbot.process.results import FAILURE, SUCCESS
+from buildbot.process.results import FAILURE, SUCCESS, WARNINGS
 from buildbot.test import fakedb
 from buildbot.test.reactor import TestReactorMixin
-from buildbot.test.steps import TestBuildStepMixin
+from buildbot.test.steps import ExpectShell, TestBuildStepMixin
 from twisted.internet import defer
 from twisted.trial import unittest
 
-from steps.signing import REQUESTER, CheckRequester
+from steps.signing import REQUESTER, CheckKeys, CheckRequester
+from workers.outcome import ExitStatus
 
 _CHAIN = [("release/main/deb",), ("publish/main/hello", "refresh/main/deb")]
 
@@ -122,3 +125,43 @@ class CheckRequesterTest(TestBuildStepMixin, TestReactorMixin, unittest.TestCase
     def test_a_publish_build_of_another_release_is_refused(self) -> Any:
         other = _Build("publish/next/hello", waited_for=False)
         return self.refused("release/main/deb/12", other, _RELEASE, _SIGN)
+
+
+class CheckKeysTest(TestBuildStepMixin, TestReactorMixin, unittest.TestCase):
+    """The keys of a repository, at night."""
+
+    def setUp(self) -> Any:
+        self.setup_test_reactor()
+        return self.setup_test_build_step()
+
+    def looked_at(self, answer: dict[str, Any], status: ExitStatus) -> None:
+        self.setup_step(CheckKeys("main/deb", Path("/keys"), ["NEW", "OLD"], ["OLDEST"]))
+        keys = ["--key", "NEW", "--key", "OLD", "--trusted", "OLDEST"]
+        self.expect_commands(
+            ExpectShell(
+                workdir="wkdir",
+                command=[
+                    *("lockgate-worker", "sign", "keys", "check", "--home", "/keys"),
+                    *("--repository", "main/deb", *keys),
+                ],
+                timeout=7200,
+                log_environ=False,
+                interrupt_signal="TERM",
+                sigterm_time=10,
+            )
+            .stdout(json.dumps(answer))
+            .exit(status)
+        )
+
+    def test_one_that_expires_soon_is_a_warning(self) -> Any:
+        told = "key OLD expires in 44 days"
+        self.looked_at({"outcome": "success", "warnings": [told]}, ExitStatus.SUCCESS)
+        self.expect_outcome(result=WARNINGS, state_string=f"{told} (warnings)")
+        self.expect_log_file("warnings", f"{told}\n")
+        return self.run_step()
+
+    def test_one_that_has_expired_fails(self) -> Any:
+        reason = "key OLD has expired; nothing goes unsigned"
+        self.looked_at({"outcome": "bad-request", "reason": reason}, ExitStatus.BAD_REQUEST)
+        self.expect_outcome(result=FAILURE, state_string=reason)
+        return self.run_step()

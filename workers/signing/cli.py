@@ -27,17 +27,13 @@ _keys = click.option(
 _trusted = click.option(
     "--trusted", multiple=True, help="Fingerprint of a key that signs no more; repeatable."
 )
-_kind = click.option("--kind", type=click.Choice(["rpm", "deb"]), required=True)
+_repository = click.option("--repository", required=True, help="Whose it is: RELEASE/FORMAT.")
 
 
 def _why(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option, told in (
-        ("--requester", "Who asked for it."),
-        ("--build", "The build this is signed for."),
-        ("--repository", "Whose it is, as RELEASE/FORMAT."),
-    ):
-        command = click.option(option, required=True, help=told)(command)
-    return command
+    command = click.option("--requester", required=True, help="Who asked for it.")(command)
+    command = click.option("--build", required=True, help="The build this is signed for.")(command)
+    return _repository(command)
 
 
 @click.group()
@@ -88,7 +84,7 @@ def keys_group() -> None:
 
 @keys_group.command()
 @_home
-@_kind
+@click.option("--kind", type=click.Choice(["rpm", "deb"]), required=True)
 @click.option("--name", required=True)
 @click.option("--email", required=True)
 @click.option(
@@ -113,13 +109,15 @@ def export(home: Path, fingerprints: tuple[str, ...]) -> None:
 
 @keys_group.command()
 @_home
-@_kind
+@_repository
 @_keys
 @_trusted
-def check(home: Path, kind: str, fingerprints: tuple[str, ...], trusted: tuple[str, ...]) -> None:
+def check(
+    home: Path, repository: str, fingerprints: tuple[str, ...], trusted: tuple[str, ...]
+) -> None:
     """See whether the keys of a repository can sign, and warn of those that soon cannot."""
     opened = Home.of(home, make=False)
-    keys = opened.keys(fingerprints, cast("Kind", kind))
+    keys = opened.keys(fingerprints, _kind_of(repository))
     opened.public_keys([*fingerprints, *trusted])
     succeed({"keys": list(fingerprints), "warnings": _warnings(keys)})
 

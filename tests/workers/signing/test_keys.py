@@ -46,7 +46,7 @@ def _export(home: Path, *keys: str) -> Outcome:
 def _check(home: Path, kind: str, *keys: str, trusted: str | None = None) -> Outcome:
     named = [word for key in keys for word in ("--key", key)]
     named += ["--trusted", trusted] if trusted else []
-    return program("sign", "keys", "check", "--home", home, "--kind", kind, *named)
+    return program("sign", "keys", "check", "--home", home, "--repository", f"main/{kind}", *named)
 
 
 @pytest.mark.parametrize(
