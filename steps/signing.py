@@ -9,7 +9,8 @@ from buildbot.process.buildstep import BuildStep
 from buildbot.process.results import FAILURE, SUCCESS
 from twisted.internet import defer
 
-from steps.program import FAILURE_PROPERTY, WorkerProgram
+from steps.program import FAILURE_PROPERTY, WorkerProgram, property_or_none
+from steps.record import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -93,7 +94,9 @@ class SignMetadata(WorkerProgram):
             arguments=[
                 *("--home", str(home), *_keys(keys, trusted)),
                 *("--staged", staged, "--out", SIGNED, *_for_the_log(repository)),
+                _told_the_record,
             ],
+            request=property_or_none(RECORD),
             name="sign-metadata",
             **kwargs,
         )
@@ -112,7 +115,9 @@ class SignRpms(WorkerProgram):
             arguments=[
                 *("--home", str(home), "--key", key, "--in", unsigned, "--out", SIGNED),
                 *_for_the_log(repository),
+                _told_the_record,
             ],
+            request=property_or_none(RECORD),
             name="sign-RPM-packages",
             **kwargs,
         )
@@ -152,6 +157,12 @@ class VerifyLog(WorkerProgram):
     def succeeded(self, answer: dict[str, Any]) -> None:
         """Say how long it is."""
         self.descriptionDone = f"{answer['lines']} lines"
+
+
+@util.renderer
+def _told_the_record(properties: Any) -> list[str]:
+    """Where packages come from, if there are any; a repository worker has had no hand in it."""
+    return ["--record", "/dev/stdin"] if properties.hasProperty(RECORD) else []
 
 
 def _keys(keys: Sequence[str], trusted: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from master.configurator.signing import signers_of_repository
 from schedulers import builder_names as names
 from steps.artifacts import DescribeArtifacts, FetchArtifacts, keep_artifacts
 from steps.mirror import SyncMirror
+from steps.record import RECORD
 from steps.release import ACT, CommitRelease, StageRelease, publishes_packages
 from steps.repositories import ReleaseRepository
 from steps.repository import PACKAGES
@@ -105,7 +106,7 @@ def _write(site: Site, release: str, package_format: Format) -> list[Any]:
         return RunBuilders(
             [names.of_repository(job, release, package_format)],
             name=job,
-            pass_on=("artifacts", *SUBJECT),
+            pass_on=("artifacts", RECORD, *SUBJECT),
             gather=("artifacts",),
             **kwargs,
         )

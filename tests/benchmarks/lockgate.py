@@ -10,7 +10,7 @@ from unittest.mock import patch
 from tests.benchmarks.measure import LOCKGATE, Parts
 from tests.benchmarks.publisher import CODENAME, Keys, Publisher
 from tests.workers.repository.programs import RECORD, program, succeeded
-from workers.files import sha256_of
+from workers.files import sha256, sha256_of
 from workers.provenance.record import Record
 from workers.repository.apt import AptFormat
 from workers.repository.release import ReleaseRepository
@@ -45,7 +45,6 @@ class Resident(Publisher):
         self.root.mkdir()
         self._repository = ReleaseRepository(self.root, self._format())
         self._scratch = folder / "scratch"
-        self._record = Record.model_validate(RECORD)
         self._numbers = itertools.count()
 
     def prepare(self, packages: Path) -> None:
@@ -74,15 +73,17 @@ class Resident(Publisher):
 
     def _publish(self, packages: Path | None, *, generations: int, seconds: float) -> None:
         with self.parts.part("stage"):
+            record = None
             if packages is None:
                 staged = self._repository.stage_refresh()
             else:
-                staged = self._repository.stage(packages, _VERSIONS, self._record)
+                record = self._record_of(packages)
+                staged = self._repository.stage(packages, _VERSIONS, record)
         signed = self._scratch / staged["stage"]
         with self.parts.part("sign"):
             release = self.root / ".stage" / staged["stage"] / "release"
             why = {"build": "1", "requester": "Ann", "repository": self._called()}
-            sign_metadata(self.keys.home, [self._key], release, signed, why)
+            sign_metadata(self.keys.home, [self._key], release, signed, why, record=record)
         with self.parts.part("commit"):
             self._repository.commit(
                 staged["stage"],
@@ -91,6 +92,10 @@ class Resident(Publisher):
                 generations=generations,
                 seconds=seconds,
             )
+
+    def _record_of(self, packages: Path) -> Record:
+        built = {package.name: sha256(package) for package in packages.iterdir()}
+        return Record.model_validate(RECORD | {"built": built})
 
     def _called(self) -> str:
         """A name of the repository as a site would give it, unlike that of any other."""
@@ -116,10 +121,10 @@ class ColdApt(ResidentApt):
 
     def add(self, package: Path) -> None:
         which = ("--format", "deb", "--repository", self.root, "--codename", CODENAME)
-        record = self._scratch / "record.json"
-        record.write_text(self._record.model_dump_json())
+        alone, record = self._alone(package), self._scratch / "record.json"
+        record.write_text(self._record_of(alone).model_dump_json())
         packages = (
-            *("--packages", self._alone(package), "--record", record),
+            *("--packages", alone, "--record", record),
             *("--keep", str(_VERSIONS)),
         )
         told = ("--origin", _ORIGIN, "--valid-days", str(_VALID_DAYS))
@@ -131,6 +136,7 @@ class ColdApt(ResidentApt):
                 *("sign", "metadata", "--home", self.keys.home.path),
                 *("--key", self._key.fingerprint, "--repository", self._called()),
                 *("--build", "1", "--requester", "Ann", "--staged", release, "--out", signed),
+                *("--record", record),
             )
         )
         commit = ("--stage", staged["stage"], "--signed", signed)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from workers.outcome import BadRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Text = Annotated[str, StringConstraints(max_length=500)]
 _GitId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
@@ -90,3 +95,11 @@ class Record(_Part):
     runs: list[Run]
     """Builds and tests that let it pass."""
     publisher: Run
+
+
+def read_record(path: Path) -> Record:
+    """The record in a file of JSON; raises BadRequest for anything else."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise BadRequest(f"{path} is no record of where packages come from", str(error)) from error

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
-from pydantic import ValidationError
 
 from workers.in_use import names_in_use
 from workers.names import identifier
-from workers.outcome import BadRequest, succeed
-from workers.provenance.record import Record
+from workers.outcome import succeed
+from workers.provenance.record import read_record
 from workers.repository.apt import AptFormat
 from workers.repository.clean import clean_test_repositories
 from workers.repository.release import ReleaseRepository
@@ -114,7 +113,7 @@ def stage(
 ) -> None:
     """Prepare the next generation of a release repository, invisible to clients."""
     release = _release(package_format, root, codename, **options)
-    succeed(release.stage(packages, keep, _record(record)))
+    succeed(release.stage(packages, keep, read_record(record)))
 
 
 @repository.command()
@@ -189,13 +188,6 @@ def commit(
 def generations(package_format: str, root: Path, codename: str) -> None:
     """List the generations that can be gone back to, the published one first."""
     succeed({"generations": _release(package_format, root, codename).generations()})
-
-
-def _record(path: Path) -> Record:
-    try:
-        return Record.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise BadRequest(f"{path} is no record of where packages come from", str(error)) from error
 
 
 def _release(

@@ -11,6 +11,7 @@ import click
 
 from workers.names import identifier
 from workers.outcome import BadRequest, succeed
+from workers.provenance.record import read_record
 from workers.signing.gnupg import Home, Key, Kind
 from workers.signing.log import verify as verify_log
 from workers.signing.metadata import sign_metadata
@@ -36,6 +37,15 @@ def _why(command: Callable[..., Any]) -> Callable[..., Any]:
     return _repository(command)
 
 
+def _record(*, required: bool) -> Any:
+    return click.option(
+        "--record",
+        type=click.Path(path_type=Path),
+        required=required,
+        help="JSON file: where the packages come from that are published.",
+    )
+
+
 @click.group()
 def sign() -> None:
     """Sign what is published."""
@@ -47,6 +57,7 @@ def sign() -> None:
 @_trusted
 @click.option("--staged", type=click.Path(path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@_record(required=False)
 @_why
 def metadata(
     home: Path,
@@ -54,12 +65,14 @@ def metadata(
     trusted: tuple[str, ...],
     staged: Path,
     out: Path,
+    record: Path | None,
     **why: str,
 ) -> None:
     """Sign the text of a staged generation, Release or repomd.xml, with all keys."""
     opened = Home.of(home, make=False)
     keys = opened.keys(fingerprints, _kind_of(why["repository"]))
-    signed = sign_metadata(opened, keys, staged, out, why, trusted=trusted)
+    made = None if record is None else read_record(record)
+    signed = sign_metadata(opened, keys, staged, out, why, trusted=trusted, record=made)
     succeed({**asdict(signed), "warnings": _warnings(keys)})
 
 
@@ -68,12 +81,13 @@ def metadata(
 @_key
 @click.option("--in", "source", type=click.Path(path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@_record(required=True)
 @_why
-def rpm(home: Path, key: str, source: Path, out: Path, **why: str) -> None:
+def rpm(home: Path, key: str, source: Path, out: Path, record: Path, **why: str) -> None:
     """Sign each RPM package of a folder into another folder."""
     opened = Home.of(home, make=False)
     (signer,) = opened.keys([key], _kind_of(why["repository"]))
-    signed = sign_rpms(opened, signer, source, out, why)
+    signed = sign_rpms(opened, signer, source, out, why, read_record(record))
     succeed({"packages": signed, "key": signer.fingerprint, "warnings": _warnings([signer])})
 
 

@@ -10,14 +10,15 @@ from workers.files import sha256_of, write
 from workers.outcome import BadRequest
 from workers.provenance.envelope import seal
 from workers.provenance.place import ENVELOPE, STATEMENT
-from workers.provenance.statement import read
 from workers.public_keys import KEY
+from workers.signing.expected import check_statement
 from workers.signing.log import record_generation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from workers.provenance.record import Record
     from workers.signing.gnupg import Home, Key
 
 _RELEASE, _REPOMD = "Release", "repomd.xml"
@@ -45,15 +46,17 @@ def sign_metadata(
     why: Mapping[str, str],
     *,
     trusted: Sequence[str] = (),
+    record: Record | None = None,
 ) -> Signed:
     """Sign the one text in a folder, and the statement on what it publishes if there is one.
 
     The signed files are made in another folder, with a file of the public keys by which clients
     know the repository: ``keys``, and those of the fingerprints ``trusted``, which sign no more.
+    ``record`` tells where the packages come from that the generation adds, if it adds any.
 
     What is signed is in the log, with ``why`` (build, requester, repository), before a signature
-    exists. Raises BadRequest for a generation older than the newest that was signed for the
-    repository.
+    exists. Raises BadRequest for a statement that does not follow from the record, and for a
+    generation older than the newest that was signed for the repository.
     """
     text = _text(staged)
     content = text.read_bytes()
@@ -66,7 +69,8 @@ def sign_metadata(
     to_sign = {text.name: content}
     statement = staged / STATEMENT
     if statement.is_file():
-        to_sign[STATEMENT] = _checked(statement.read_bytes(), stamp)
+        to_sign[STATEMENT] = statement.read_bytes()
+        check_statement(to_sign[STATEMENT], record, stamp)
     about = {"generation": stamp, "key": ",".join(names), **why}
     entries = [{"what": name, "sha256": sha256_of(it), **about} for name, it in to_sign.items()]
     line = record_generation(home.path, why["repository"], stamp, entries)
@@ -87,12 +91,6 @@ def _sealed(home: Home, keys: Sequence[Key], payload: bytes) -> bytes:
     return seal(
         payload, list(by_name), lambda name, content: home.binary_signature(by_name[name], content)
     )
-
-
-def _checked(payload: bytes, stamp: str) -> bytes:
-    if read(payload).predicate.generation != stamp:
-        raise BadRequest(f"{STATEMENT} is of another generation than {stamp}")
-    return payload
 
 
 def _text(staged: Path) -> Path:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from tests.workers.install_test.served import Deb, Rpm
 from workers.files import sha256
+from workers.provenance.place import STATEMENT
 
 Format = Literal["deb", "rpm"]
 FORMATS: tuple[Format, ...] = ("deb", "rpm")
@@ -75,6 +76,11 @@ class Outcome:
     status: int
     answer: dict[str, Any]
     said: str
+
+
+def _record_of(packages: Path) -> dict[str, Any]:
+    """The same, of a folder's packages."""
+    return RECORD | {"built": {path.name: sha256(path) for path in packages.glob("*.*")}}
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -143,15 +149,17 @@ class Signer:
             public[kind] = succeeded(exported)["public_key"]
         return cls(home, fingerprints, public)
 
-    def metadata(self, kind: Format, staged: Path, out: Path) -> Path:
-        """Sign what is staged."""
-        which = ("--staged", staged, "--out", out)
+    def metadata(self, kind: Format, staged: Path, out: Path, record: Path | None = None) -> Path:
+        """Sign what is staged, with the record of what it adds."""
+        which = ("--staged", staged, "--out", out, *(("--record", record) if record else ()))
         succeeded(program("sign", "metadata", *self._for(kind), *self.keys(kind), *which))
         return out
 
     def rpms(self, folder: Path, out: Path) -> Path:
         """Sign a folder of RPM packages."""
-        which = ("--in", folder, "--out", out)
+        record = out.with_name(f"{out.name}-record.json")
+        record.write_text(json.dumps(_record_of(folder)))
+        which = ("--in", folder, "--out", out, "--record", record)
         succeeded(program("sign", "rpm", *self._for("rpm"), *self.keys("rpm")[:2], *which))
         return out
 
@@ -243,10 +251,8 @@ class ReleaseRepository:
     def stage_arguments(self, packages: Path) -> list[str | Path]:
         """The program that stages."""
         self.scratch.mkdir(exist_ok=True)
-        record = self.scratch / "record.json"
-        built = {path.name: sha256(path) for path in packages.glob("*.*")}
-        record.write_text(json.dumps(RECORD | {"built": built}))
-        return self.arguments("stage", "--packages", packages, "--record", record)
+        self._record.write_text(json.dumps(_record_of(packages)))
+        return self.arguments("stage", "--packages", packages, "--record", self._record)
 
     def accepts(self, packages: Path) -> Outcome:
         """Ask whether it would take packages."""
@@ -254,8 +260,13 @@ class ReleaseRepository:
 
     def sign(self, staged: dict[str, Any]) -> Path:
         """Sign what is staged; answer the folder of the signatures."""
-        folder = Path(staged["to_sign"]).parent
-        return self.signer.metadata(self.package_format, folder, self.scratch / staged["stage"])
+        folder, out = Path(staged["to_sign"]).parent, self.scratch / staged["stage"]
+        record = self._record if (folder / STATEMENT).exists() else None
+        return self.signer.metadata(self.package_format, folder, out, record)
+
+    @property
+    def _record(self) -> Path:
+        return self.scratch / "record.json"
 
     def commit_arguments(
         self, stage: str, signed: Path, retention: float = LONG

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.workers.repository.programs import Packages, Signer, program, refused
+from tests.workers.repository.programs import RECORD, Packages, Signer, program
 from workers.files import sha256
 from workers.repository.rpm import identity
 
@@ -64,24 +64,39 @@ def test_what_was_built_stays_what_is_signed(signer: Signer, built: Path, tmp_pa
     assert f"{entry['rpmHeaderSha256']} {entry['rpmPayloadSha256']}" == identity(after)
 
 
-def test_a_folder_without_packages_is_refused(signer: Signer, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
+def _refused(signer: Signer, folder: Path, built: dict[str, str], out: Path) -> str:
+    """Why the packages of a folder are not signed when these files were built."""
+    record = folder.with_name("record.json")
+    record.write_text(json.dumps(RECORD | {"built": built}))
     outcome = program(
         *("sign", "rpm", "--home", signer.home, "--key", signer.fingerprints["rpm"]),
-        *("--in", tmp_path / "empty", "--out", tmp_path / "out"),
+        *("--in", folder, "--out", out, "--record", record),
         *("--repository", "main/rpm", "--build", "1", "--requester", "Ann"),
     )
-    assert "holds no RPM package" in refused(outcome, 2)
+    assert outcome.status == 2
+    assert not out.exists()
+    return str(outcome.answer["reason"])
+
+
+def test_a_folder_without_packages_is_refused(signer: Signer, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    reason = _refused(signer, tmp_path / "empty", {}, tmp_path / "out")
+    assert "holds no RPM package" in reason
+
+
+def test_what_was_not_built_is_not_signed(signer: Signer, built: Path, tmp_path: Path) -> None:
+    (package,) = built.glob("*.rpm")
+    reason = _refused(signer, built, {"demo.rpm": sha256(package)}, tmp_path / "out")
+    assert f"{package.name} is none of the files that were built" in reason
+    reason = _refused(signer, built, {package.name: "0" * 64}, tmp_path / "out")
+    assert f"{package.name} is another file than the one that was built" in reason
+    assert not (signer.home / "signed.log").exists()
 
 
 def test_a_damaged_package_is_not_signed(signer: Signer, built: Path, tmp_path: Path) -> None:
     (package,) = built.glob("*.rpm")
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / package.name).write_bytes(package.read_bytes()[:2000])
-    outcome = program(
-        *("sign", "rpm", "--home", signer.home, "--key", signer.fingerprints["rpm"]),
-        *("--in", tmp_path / "damaged", "--out", tmp_path / "out"),
-        *("--repository", "main/rpm", "--build", "1", "--requester", "Ann"),
-    )
-    assert outcome.status in (2, 75)
-    assert not list((tmp_path / "out").glob("*.rpm"))
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / package.name).write_bytes(package.read_bytes()[:2000])
+    digests = {package.name: sha256(damaged / package.name)}
+    assert "is no RPM package" in _refused(signer, damaged, digests, tmp_path / "out")
