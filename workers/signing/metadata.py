@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workers.files import sha256_of, write
@@ -11,6 +12,7 @@ from workers.outcome import BadRequest
 from workers.provenance.envelope import seal
 from workers.provenance.place import ENVELOPE, STATEMENT
 from workers.public_keys import KEY
+from workers.repository.generations import moment
 from workers.signing.expected import check_statement
 from workers.signing.log import record_generation
 
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
     from workers.signing.gnupg import Home, Key
 
 _RELEASE, _REPOMD = "Release", "repomd.xml"
+_STAMP = rb"\d{8}T\d{6}\.\d{6}Z"
 _STAMPS = {
-    _RELEASE: re.compile(rb"^X-Lockgate-Generation: (\S+)$", re.MULTILINE),
-    _REPOMD: re.compile(rb"<revision>([^<]*)</revision>"),
+    _RELEASE: re.compile(rb"^X-Lockgate-Generation: (" + _STAMP + rb")$", re.MULTILINE),
+    _REPOMD: re.compile(rb"<revision>(" + _STAMP + rb")</revision>"),
 }
+_SKEW = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,7 @@ def sign_metadata(
     """
     text = _text(staged)
     content = text.read_bytes()
-    found = _STAMPS[text.name].search(content)
-    if found is None:
-        raise BadRequest(f"{text} names no generation")
-    stamp = found[1].decode(errors="replace")
+    stamp = _stamp(text.name, content)
     names = [key.fingerprint for key in keys]
     made = {KEY: home.public_keys([*names, *trusted])}
     to_sign = {text.name: content}
@@ -84,6 +85,17 @@ def sign_metadata(
     for name, signature in made.items():
         write(out / name, signature)
     return Signed(sorted(made), line)
+
+
+def _stamp(name: str, content: bytes) -> str:
+    """The generation a text is of; one made tomorrow would keep all others from being signed."""
+    found = _STAMPS[name].search(content)
+    if found is None:
+        raise BadRequest(f"{name} names no generation")
+    stamp = found[1].decode()
+    if moment(stamp) > datetime.now(UTC) + _SKEW:
+        raise BadRequest(f"generation {stamp} of {name} is not made yet; look at the clocks")
+    return stamp
 
 
 def _sealed(home: Home, keys: Sequence[Key], payload: bytes) -> bytes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from workers.names import file_name
 from workers.outcome import BadRequest, InfrastructureFault
 from workers.repository.rpm import RpmFormat
+from workers.signing import log
 from workers.signing.expected import check_built
-from workers.signing.log import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,22 +23,22 @@ _FORMAT = RpmFormat()
 
 
 def sign_rpms(
-    home: Home, key: Key, source: Path, to: Path, why: Mapping[str, str], made: Record
+    home: Home, key: Key, source: Path, to: Path, why: Mapping[str, str], record: Record
 ) -> list[dict[str, str]]:
     """Copy each package of a folder and sign the copy (rpmsign(8)).
 
     What is signed is in the log, with ``why`` (build, requester, repository), before a signature
     exists. Answers each file's digests. Raises BadRequest for a file that the build did not make,
-    by its record ``made``, and InfrastructureFault when signing changed more than the signature.
+    by its ``record``, and InfrastructureFault when signing changed more than the signature.
     """
     packages = sorted(source.glob("*.rpm"))
     if not packages:
         raise BadRequest(f"{source} holds no RPM package")
     digests = {file_name(package.name): _FORMAT.digests(package) for package in packages}
     for name, of_it in digests.items():
-        check_built(name, {"sha256": of_it["sha256"]}, made)
+        check_built(name, {"sha256": of_it["sha256"]}, record)
     about = {"key": key.fingerprint, **why}
-    record(home.path, [{"what": name, **digests[name], **about} for name in digests])
+    log.record(home.path, [{"what": name, **digests[name], **about} for name in digests])
     to.mkdir(parents=True, exist_ok=True)
     signed = []
     for package in packages:

@@ -140,6 +140,18 @@ def test_a_text_that_names_no_generation_is_not_signed(desk: _Desk) -> None:
     assert "names no generation" in refused(outcome, 2)
 
 
+@pytest.mark.parametrize(
+    ("stamp", "told"),
+    [("99991231T000000.000000Z", "is not made yet"), ("zzz", "names no generation")],
+)
+def test_a_generation_that_would_outlast_all_others_is_not_signed(
+    desk: _Desk, stamp: str, told: str
+) -> None:
+    outcome, out = desk.sign("Release", stamp)
+    assert told in refused(outcome, 2)
+    assert not out.exists()
+
+
 def test_nothing_is_signed_when_one_of_the_keys_is_missing(desk: _Desk) -> None:
     outcome, out = desk.sign("Release", _EARLY, desk.keys[0], "0" * 40)
     assert "holds no secret key" in refused(outcome, 2)
