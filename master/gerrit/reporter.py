@@ -15,6 +15,7 @@ from master.gerrit.errors import GerritError, GerritNotFound
 from master.gerrit.messages import check_message, check_vote, is_report_of
 from master.gerrit.reconcile import on_reconciled
 from schedulers.check import label_of
+from schedulers.ports import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +95,7 @@ class GerritReporter(StateMixin, ReporterBase):
             results = await check_results(self.master, label)
             # What still runs reports when it ends.
             return results is None or await self._report(label, results)
-        except GerritError as error:
+        except (GerritError, Refused) as error:
             log.msg(f"{self.name}: the check of {label} is still to be reported: {error}")
         except Exception:  # noqa: BLE001 - whatever it was, one report must not stop the others
             log.err(None, f"{self.name}: the check of {label} is still to be reported")

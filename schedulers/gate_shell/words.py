@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from schedulers.failure_text import failure_texts
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from schedulers.gate.actions import Announce, Report, Verdict
 
 _REJECTED = -2
-_DETAIL_LINES = 20
 # Verdicts about the change itself take its vote away; after the others it may come back by itself.
 _VOTES: dict[Verdict, int] = {
     "failure:tests": _REJECTED,
@@ -57,22 +58,10 @@ def passed(changes: int) -> str:
 def not_published(failures: Sequence[dict[str, Any]]) -> str:
     """That what has merged is not in the release repository, and why."""
     heading = "Merged, but it could not be published. It will be with the next version that can be."
-    return "\n\n".join([heading, *_explained(failures)])
+    return "\n\n".join([heading, *failure_texts(failures)])
 
 
 def report(action: Report, failures: Sequence[dict[str, Any]]) -> str:
     """How it ended, and why; ``failures`` are those of its failed builds."""
     reasons = [f"- {reason}" for reason in action.reasons if reason]
-    return "\n\n".join([_HEADINGS[action.verdict], *reasons, *_explained(failures)])
-
-
-def _explained(failures: Sequence[dict[str, Any]]) -> list[str]:
-    parts = []
-    for failure in failures:
-        lines = [f"{failure.get('stage', '')}: {failure.get('reason', '')}"]
-        detail = str(failure.get("detail", "")).splitlines()[:_DETAIL_LINES]
-        lines += [f" {line}" for line in detail]
-        if failure.get("url"):
-            lines.append(f"Log: {failure['url']}")
-        parts.append("\n".join(lines))
-    return parts
+    return "\n\n".join([_HEADINGS[action.verdict], *reasons, *failure_texts(failures)])
