@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -11,6 +10,7 @@ import requests
 import tenacity
 from pydantic import BaseModel, ConfigDict
 
+from workers.files import sha256
 from workers.names import file_name
 from workers.outcome import BadRequest, InfrastructureFault
 
@@ -40,8 +40,7 @@ def describe(folder: Path, url: str) -> Artifacts:
     files = {}
     for path in sorted(folder.iterdir()):
         if path.is_file() and not path.is_symlink():
-            with path.open("rb") as content:
-                files[file_name(path.name)] = hashlib.file_digest(content, "sha256").hexdigest()
+            files[file_name(path.name)] = sha256(path)
     return Artifacts(url=url, files=files)
 
 
@@ -55,17 +54,22 @@ def fetch(artifacts: Artifacts, into: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     partial.mkdir(parents=True)
     for name, expected in artifacts.files.items():
-        target = partial / file_name(name)
-        source = f"{artifacts.url}/{quote(name)}"
-        try:
-            _download(source, target)
-        except requests.RequestException as error:
-            raise InfrastructureFault(f"cannot fetch {source}: {error}") from error
-        with target.open("rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
-        if found != expected:
-            raise InfrastructureFault(f"{source} has SHA-256 {found}, expected {expected}")
+        fetch_file(f"{artifacts.url}/{quote(name)}", partial / file_name(name), expected)
     partial.rename(into)
+
+
+def fetch_file(url: str, target: Path, expected: str) -> None:
+    """Bring one file whose SHA-256 is known.
+
+    Raises :class:`InfrastructureFault` when the server cannot be asked or answers other bytes.
+    """
+    try:
+        _download(url, target)
+    except requests.RequestException as error:
+        raise InfrastructureFault(f"cannot fetch {url}: {error}") from error
+    found = sha256(target)
+    if found != expected:
+        raise InfrastructureFault(f"{url} has SHA-256 {found}, expected {expected}")
 
 
 def _may_pass(error: BaseException) -> bool:

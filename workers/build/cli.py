@@ -80,14 +80,9 @@ def build() -> None:
 
 @build.command()
 @_common
-@click.option(
-    "--upstream-archive",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="NAME_VERSION.orig.tar.* of an earlier build of this upstream version.",
-)
-def deb(upstream_archive: Path | None, **options: Any) -> None:
+def deb(**options: Any) -> None:
     """Build a DEB package from a tree with debian/ in it."""
-    succeed(build_deb(_request("deb", **options), upstream_archive))
+    succeed(build_deb(_request("deb", **options)))
 
 
 @build.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from workers.build.request import sha256
+from workers.files import sha256
 from workers.outcome import BadRequest, ChangeFault, InfrastructureFault
 from workers.repository.rpm import identity
 from workers.sandbox.enclosure import run_enclosed

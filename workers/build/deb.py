@@ -1,60 +1,55 @@
 """Builds a DEB package, source and binaries, from an unpacked tree.
 
-The source package is made by dpkg-source(1) in the format the tree asks for. For "3.0 (quilt)"
-the upstream archive is made from the tree: everything but ``debian/``, with the patches of
-``debian/patches`` taken off if they are applied in the tree. Its bits depend on the upstream files
-and version alone, so all revisions of one upstream version share it. Edits of upstream files that
-no patch tells of go into it too, unless an archive made earlier is given: then dpkg-source records
-them as the patch ``debian-changes``.
+The source package is made by dpkg-source(1) in the format the tree asks for; of "3.0 (quilt)" see
+:mod:`workers.build.deb_upstream`.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from debian.deb822 import Changes
 
 from workers import names
 from workers.build import failure
+from workers.build.commands import Commands
 from workers.build.deb_source import PLAIN, QUILT, DebSource, read_deb_source
+from workers.build.deb_upstream import Upstream, UpstreamArchive
 from workers.build.inputs import Inputs
 from workers.build.request import (
-    BUILD_USER,
     BuildRequest,
     Stages,
     digests,
     read_result,
-    sha256,
     take_result,
     unpack,
 )
 from workers.build.store import made_before
-from workers.build.tree import read_text, tree_id
+from workers.build.tree import tree_id
 from workers.clients.apt import apt_files
-from workers.outcome import BadRequest, ChangeFault, InfrastructureFault
+from workers.clients.apt_index import Listing
+from workers.files import sha256
+from workers.outcome import ChangeFault, InfrastructureFault
 from workers.roots import make_root
 from workers.sandbox import Sandbox
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
 _WORK = "/build/work"
-_UPSTREAM = "/build/upstream"
 _FETCHED = "/var/cache/apt/archives"
 _SOURCES = "/etc/apt/sources.list"
 _EXTRA_SOURCES = "/etc/apt/lockgate.list"
-_ARCHIVE_ENDINGS = ("gz", "xz", "bz2")
+# Upstream edits become one patch. It tells of removed files too, and of every other file: what a
+# tree could ask to be ignored would be missing in the source package.
+_QUILT_OPTIONS = ("--single-debian-patch", "--auto-commit", "--include-removal", "--diff-ignore=^$")
+_UNTELLABLE = "dpkg-source: error: unrepresentable changes to source"
 _BINARY_ENDINGS = (".deb", ".udeb")
 _APT = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
-def build_deb(request: BuildRequest, upstream_archive: Path | None = None) -> dict[str, Any]:
+def build_deb(request: BuildRequest) -> dict[str, Any]:
     """Build and return the answer of ``lockgate-worker build deb``.
 
-    ``upstream_archive`` is the ``NAME_VERSION.orig.tar.*`` of an earlier build of the same upstream
-    version. Raises ChangeFault for what is wrong with the tree, its build or its results.
+    Raises ChangeFault for what is wrong with the tree, its build or its results.
     """
     stages = Stages(request.limits.seconds)
     source = read_deb_source(request.source)
@@ -64,7 +59,7 @@ def build_deb(request: BuildRequest, upstream_archive: Path | None = None) -> di
     stages.done("root")
     with Sandbox(image.path, limits=request.limits, log=request.log) as sandbox:
         build = _Build(request, source, sandbox, stages)
-        build.unpack(upstream_archive)
+        build.unpack()
         stages.done("source")
         dependencies = build.fetch_dependencies()
         inputs = Inputs(
@@ -72,7 +67,7 @@ def build_deb(request: BuildRequest, upstream_archive: Path | None = None) -> di
             {"source": tree_id(request.source)},
             image.id,
             dependencies,
-            {} if upstream_archive is None else {"upstream_archive": sha256(upstream_archive)},
+            build.options,
         )
         before = made_before(request.store, inputs)
         if before is not None:
@@ -103,9 +98,17 @@ class _Build:
         self._source = source
         self._sandbox = sandbox
         self._stages = stages
+        self._commands = Commands(sandbox, stages, request.log)
         self._tree = f"{_WORK}/{source.folder}"
+        self._listings = [Listing(repository) for repository in request.repositories]
+        self._upstream: UpstreamArchive | None = None
 
-    def unpack(self, upstream_archive: Path | None) -> None:
+    @property
+    def options(self) -> dict[str, str]:
+        """What decides the result besides trees and dependencies."""
+        return {} if self._upstream is None else {"upstream_archive": self._upstream.sha256}
+
+    def unpack(self) -> None:
         """Put the tree, and for a quilt package its upstream archive, into the sandbox."""
         unpack(
             self._sandbox,
@@ -114,19 +117,9 @@ class _Build:
             top=self._source.folder,
             mtime=self._source.epoch,
         )
-        if self._source.format != QUILT:
-            if upstream_archive is not None:
-                raise BadRequest(f"source format {self._source.format} has no upstream archive")
-            return
-        self._separate_upstream()
-        stem = f"{self._source.name}_{self._source.upstream_version}.orig.tar"
-        if upstream_archive is None:
-            self._make_upstream_archive(stem)
-        elif upstream_archive.name in {f"{stem}.{ending}" for ending in _ARCHIVE_ENDINGS}:
-            with upstream_archive.open("rb") as file:
-                self._sandbox.write(f"{_WORK}/{upstream_archive.name}", file, owner=BUILD_USER)
-        else:
-            raise BadRequest(f"the upstream archive must be called {stem}.gz, .xz or .bz2")
+        if self._source.format == QUILT:
+            upstream = Upstream(self._source, self._request.source, self._tree, self._commands)
+            self._upstream = upstream.provide(self._listings)
 
     def fetch_dependencies(self) -> tuple[str, ...]:
         """Fetch what debian/control asks for and the root lacks; answer its files' digests."""
@@ -159,10 +152,7 @@ class _Build:
 
     def build(self) -> None:
         """Make the source package, then the binaries, as an ordinary user without network."""
-        options = {
-            QUILT: ("--source-option=--single-debian-patch", "--source-option=--auto-commit"),
-            PLAIN: ("--source-option=-sn",),
-        }
+        options = {QUILT: _QUILT_OPTIONS, PLAIN: ("-sn",)}
         result = self._sandbox.run(
             [
                 "dpkg-buildpackage",
@@ -173,18 +163,21 @@ class _Build:
                 "--no-sign",
                 "--root-command=fakeroot",
                 f"--jobs-try={os.cpu_count() or 1}",
-                *options.get(self._source.format, ()),
+                *(f"--source-option={each}" for each in options.get(self._source.format, ())),
             ],
             folder=self._tree,
             environment={"SOURCE_DATE_EPOCH": str(self._source.epoch)},
             seconds=self._stages.left,
         )
         if not result.success:
-            raise failure.explain(result, f"building {self._source.name}", self._request.log)
+            fault = failure.explain(result, f"building {self._source.name}", self._request.log)
+            if self._upstream and self._upstream.found and _UNTELLABLE in result.tail:
+                raise self._upstream.cannot_tell("a binary file that was changed", fault.detail)
+            raise fault
 
     def take_results(self) -> dict[str, Any]:
         """Copy out what the .changes file lists, each checked; strangers stay behind."""
-        architecture = self._asked("dpkg", "--print-architecture").strip()
+        architecture = self._commands.ask("dpkg", "--print-architecture").strip()
         stem = f"{self._source.name}_{self._source.file_version}"
         changes_name = f"{stem}_{architecture}.changes"
         text = read_result(self._sandbox, f"{_WORK}/{changes_name}")
@@ -204,6 +197,8 @@ class _Build:
             found[name] = sha256(taken)
             if listed.get(name, found[name]) != found[name]:
                 raise ChangeFault(f"{name} is not the file that {changes_name} lists")
+        if self._upstream and found.get(self._upstream.name) != self._upstream.sha256:
+            raise ChangeFault(f"the build changed or left out {self._upstream.name}")
         for package in packages:
             package["sha256"] = found[package["file"]]
             package["size"] = (self._request.out / package["file"]).stat().st_size
@@ -222,7 +217,7 @@ class _Build:
     def _describe(self, name: str, architectures: set[str]) -> dict[str, Any]:
         """Return what a package says of itself, if it may say so."""
         form = "--showformat=${Package}\\n${Version}\\n${Architecture}\\n"
-        fields = self._asked("dpkg-deb", "--show", form, f"{_WORK}/{name}").splitlines()
+        fields = self._commands.ask("dpkg-deb", "--show", form, f"{_WORK}/{name}").splitlines()
         if len(fields) != 3:
             raise ChangeFault(f"{name} has no readable control data")
         package, version, architecture = fields
@@ -239,78 +234,6 @@ class _Build:
             "version": version,
             "architecture": architecture,
         }
-
-    def _separate_upstream(self) -> None:
-        """Copy the tree without debian/, and take its patches off if they are applied."""
-        self._copy_upstream()
-        patches = self._patches()
-        applied = bool(patches) and all(self._take_off(patch) for patch in reversed(patches))
-        if applied:
-            self._record_applied(patches)
-        elif patches:
-            self._copy_upstream()
-
-    def _copy_upstream(self) -> None:
-        folder = f"{_UPSTREAM}/{self._source.folder}"
-        self._must("rm", "--recursive", "--force", folder)
-        self._must("mkdir", "--parents", _UPSTREAM)
-        self._must("cp", "--archive", self._tree, folder)
-        self._must("rm", "--recursive", f"{folder}/debian")
-
-    def _patches(self) -> list[str]:
-        if not (self._request.source / "debian/patches/series").exists():
-            return []
-        lines = read_text(self._request.source, "debian/patches/series").splitlines()
-        patches = [line.split()[0] for line in lines if line.strip() and line.strip()[0] != "#"]
-        for patch in patches:
-            if ".." in patch.split("/") or patch.startswith(("/", "-")):
-                raise ChangeFault(f"debian/patches/series: {patch!a} is not below debian/patches")
-        return patches
-
-    def _take_off(self, patch: str) -> bool:
-        undo = [
-            "patch",
-            "--reverse",
-            "--force",
-            "--strip=1",
-            "--fuzz=0",
-            "--remove-empty-files",
-            "--no-backup-if-mismatch",
-            "--quiet",
-            "--reject-file=-",
-            f"--directory={_UPSTREAM}/{self._source.folder}",
-            f"--input={self._tree}/debian/patches/{patch}",
-        ]
-        # What it says when a patch was not applied would look like a failure in the log.
-        return self._sandbox.run(undo, capture=True).success
-
-    def _record_applied(self, patches: Sequence[str]) -> None:
-        """Tell dpkg-source in quilt's way that the tree has its patches already."""
-        notes = {
-            ".version": "2\n",
-            ".quilt_patches": "debian/patches\n",
-            ".quilt_series": "series\n",
-            "applied-patches": "".join(f"{patch}\n" for patch in patches),
-        }
-        for name, text in notes.items():
-            self._sandbox.write(f"{self._tree}/.pc/{name}", text.encode(), owner=BUILD_USER)
-
-    def _make_upstream_archive(self, name: str) -> None:
-        self._must(
-            "tar",
-            "--create",
-            "--format=gnu",
-            "--sort=name",
-            "--owner=0",
-            "--group=0",
-            "--numeric-owner",
-            "--mode=u=rwX,go=rX",
-            f"--mtime=@{self._source.upstream_epoch}",
-            f"--directory={_UPSTREAM}",
-            f"--file={_WORK}/{name}",
-            self._source.folder,
-        )
-        self._must("gzip", "--no-name", "--best", f"{_WORK}/{name}")
 
     def _apt(self, *arguments: str, network: bool = True, may_fail: bool = False) -> bool:
         result = self._sandbox.run(
@@ -335,15 +258,3 @@ class _Build:
         )
         if not result.success:
             raise InfrastructureFault(f"reading the repositories: {result.why}", result.tail)
-
-    def _must(self, *command: str) -> None:
-        result = self._sandbox.run(command, seconds=self._stages.left)
-        if not result.success:
-            what = f"preparing the source with {command[0]}"
-            raise failure.explain(result, what, self._request.log)
-
-    def _asked(self, *command: str) -> str:
-        result = self._sandbox.run(command, capture=True, seconds=self._stages.left)
-        if result.stopped is not None:
-            raise InfrastructureFault(f"{command[0]} {result.why}")
-        return result.output.decode(errors="replace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -110,9 +109,3 @@ def digests(sandbox: Sandbox, folder: str, pattern: str) -> tuple[str, ...]:
         raise InfrastructureFault(f"build dependencies cannot be read: {found.why}", found.tail)
     lines = [line.split(maxsplit=1) for line in found.output.decode().splitlines()]
     return tuple(sorted(f"{digest}  {path.rpartition('/')[2]}" for digest, path in lines))
-
-
-def sha256(path: Path) -> str:
-    """Return a file's digest in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from workers import names
 from workers.build import failure
+from workers.build.commands import Commands
 from workers.build.inputs import Inputs
 from workers.build.request import (
     BUILD_USER,
     BuildRequest,
     Stages,
     digests,
-    sha256,
     take_result,
     unpack,
 )
@@ -27,6 +27,7 @@ from workers.build.store import made_before
 from workers.build.tarball import COMPRESSIONS, write_compressed
 from workers.build.tree import read_text, refuse_archives, tree_id
 from workers.clients.dnf import dnf_files
+from workers.files import sha256
 from workers.outcome import BadRequest, ChangeFault
 from workers.roots import make_root
 from workers.sandbox import Sandbox
@@ -135,6 +136,7 @@ class _Build:
         self._request = request
         self._sandbox = sandbox
         self._stages = stages
+        self._commands = Commands(sandbox, stages, request.log)
         self._defines = [
             argument
             for name, value in macros.items()
@@ -150,7 +152,7 @@ class _Build:
         # Now that the build's time is known, the files get it.
         unpack(self._sandbox, packaging, folder=_TOP, top="SOURCES", mtime=described.epoch)
         self._add_archive(described)
-        self._must("making the source package", "rpmbuild", "-bs", *self._defines, path)
+        self._commands.must("making the source package", "rpmbuild", "-bs", *self._defines, path)
         folder = f"{_TOP}/SRPMS"
         made = [name for name in self._sandbox.names(folder) if name.endswith(".src.rpm")]
         if len(made) != 1:
@@ -177,7 +179,9 @@ class _Build:
 
     def build(self) -> None:
         """Build the packages from the SRPM as an ordinary user without network."""
-        self._must("building", "rpmbuild", "--rebuild", *self._defines, self._source_package)
+        self._commands.must(
+            "building", "rpmbuild", "--rebuild", *self._defines, self._source_package
+        )
 
     def take_results(self) -> dict[str, Any]:
         """Copy out the SRPM and the packages made from it, each checked."""
@@ -199,7 +203,7 @@ class _Build:
     def _describe_spec(self, path: str) -> _Spec:
         form = "%{NAME}\\n%{VERSION}\\n%{CHANGELOGTIME}\\n"
         query = ["rpmspec", "--query", "--srpm", *self._defines, f"--queryformat={form}", path]
-        fields = self._asked(query).splitlines()
+        fields = self._commands.ask(*query).splitlines()
         if len(fields) != 3:
             raise ChangeFault(f"the spec has no single name, version and date: {fields[:3]!a}")
         name, version, time = fields
@@ -208,7 +212,7 @@ class _Build:
         names.checked_in(where, names.version, version)
         if not time.isdecimal():
             raise ChangeFault(f"{where} has no %changelog: the newest entry's date is the build's")
-        expanded = self._asked(["rpmspec", "--parse", *self._defines, path])
+        expanded = self._commands.ask("rpmspec", "--parse", *self._defines, path)
         tag = _SOURCE_TAG.search(expanded)
         if tag is None:
             raise ChangeFault(f"{where} has no Source0 for the source tree")
@@ -236,7 +240,7 @@ class _Build:
         """Copy one package out; return what its header says and which SRPM it names."""
         file = path.rpartition("/")[2]
         query = ["rpm", "--query", "--package", "--nosignature", f"--queryformat={_FORM}", path]
-        fields = self._asked(query).splitlines()
+        fields = self._commands.ask(*query).splitlines()
         if len(fields) != len(_FIELDS):
             raise ChangeFault(f"{file} has no readable header")
         name, version, release, architecture, header, payload, made_from = fields
@@ -267,14 +271,3 @@ class _Build:
         )
         if not result.success:
             raise failure.explain_dependencies(result, self._request.log)
-
-    def _asked(self, command: list[str]) -> str:
-        result = self._sandbox.run(command, capture=True, seconds=self._stages.left)
-        if not result.success:
-            raise failure.explain(result, f"reading with {command[0]}", self._request.log)
-        return result.output.decode(errors="replace")
-
-    def _must(self, what: str, *command: str) -> None:
-        result = self._sandbox.run(command, seconds=self._stages.left)
-        if not result.success:
-            raise failure.explain(result, what, self._request.log)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 30
 _LONGEST_KEY = 1 << 20
+_CHUNK = 1 << 16
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}")
 _COMMIT_POINTS = {"deb": "dists/{codename}/InRelease", "rpm": "repodata/repomd.xml"}
 
@@ -90,7 +91,7 @@ class Repository:
         """
         url = f"{self.served}/{quote(self.description.key or '')}"
         try:
-            key = _download(url)
+            key = download(url, _LONGEST_KEY)
         except requests.RequestException as error:
             raise InfrastructureFault(f"cannot fetch the key {url}: {error}") from error
         expected = self.description.fingerprints
@@ -154,7 +155,13 @@ def read_description(text: str) -> Description:
     wait=tenacity.wait_exponential(multiplier=0.5, max=5),
     reraise=True,
 )
-def _download(url: str) -> bytes:
+def download(url: str, limit: int) -> bytes:
+    """The content of an address, or the first ``limit`` bytes of it."""
     with requests.get(url, timeout=_TIMEOUT_SECONDS, stream=True) as answer:
         answer.raise_for_status()
-        return bytes(answer.raw.read(_LONGEST_KEY, decode_content=True))
+        content = bytearray()
+        for chunk in answer.iter_content(_CHUNK):
+            content += chunk[: limit - len(content)]
+            if len(content) == limit:
+                break
+        return bytes(content)

@@ -133,18 +133,6 @@ def test_patches_may_be_applied_in_the_tree_or_not(worker: Worker) -> None:
     assert applied["greet_1.0-2_amd64.deb"] != plain["greet_1.0-2_amd64.deb"]
 
 
-def test_an_edit_of_upstream_is_a_patch_beside_an_archive_made_earlier(worker: Worker) -> None:
-    first, before = _built(worker, worker.tree(_GREET))
-    tree = worker.tree(_GREET)
-    _edit(tree, "greet.c", "Good day.", "Good night.")
-    archive = before / "greet_1.0.orig.tar.gz"
-    second, out = _built(worker, tree, "--upstream-archive", archive)
-    assert second[archive.name] == first[archive.name]
-    unpacked = _unpacked(out, out.parent / f"{out.name}-unpacked")
-    assert "Good night." in (unpacked / "greet.c").read_text()
-    assert "+\tputs" in (unpacked / "debian/patches/debian-changes").read_text()
-
-
 @pytest.mark.parametrize(
     ("source_format", "version", "files"),
     [
