@@ -14,7 +14,13 @@ from debian.deb822 import Changes
 from workers import names
 from workers.build import failure
 from workers.build.commands import Commands
-from workers.build.deb_source import PLAIN, QUILT, DebSource, read_deb_source
+from workers.build.deb_source import (
+    PLAIN,
+    QUILT,
+    DebSource,
+    read_deb_source,
+    with_dependencies,
+)
 from workers.build.deb_upstream import Upstream, UpstreamArchive
 from workers.build.inputs import Inputs
 from workers.build.request import (
@@ -26,8 +32,8 @@ from workers.build.request import (
     unpack,
 )
 from workers.build.store import made_before
-from workers.build.tree import tree_id
-from workers.clients.apt import apt_files
+from workers.build.tree import read_text, tree_id
+from workers.clients.apt import apt_files, superseded
 from workers.clients.apt_index import Listing
 from workers.files import sha256
 from workers.outcome import ChangeFault, InfrastructureFault
@@ -43,6 +49,8 @@ _EXTRA_SOURCES = "/etc/apt/lockgate.list"
 _QUILT_OPTIONS = ("--single-debian-patch", "--auto-commit", "--include-removal", "--diff-ignore=^$")
 _UNTELLABLE = "dpkg-source: error: unrepresentable changes to source"
 _BINARY_ENDINGS = (".deb", ".udeb")
+_NEEDING = "/build/needing"
+_BUILD_DEP = ("build-dep", "--yes", "--allow-downgrades")
 _APT = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
@@ -100,6 +108,7 @@ class _Build:
         self._stages = stages
         self._commands = Commands(sandbox, stages, request.log)
         self._tree = f"{_WORK}/{source.folder}"
+        self._needing = self._tree  # folder whose debian/control names the build dependencies
         self._listings = [Listing(repository) for repository in request.repositories]
         self._upstream: UpstreamArchive | None = None
 
@@ -130,7 +139,8 @@ class _Build:
             files[_SOURCES] = lines.encode() + self._sandbox.read(_SOURCES)
             for path, content in {**files, _EXTRA_SOURCES: lines.encode()}.items():
                 self._sandbox.write(path, content)
-        check = self._sandbox.run(["dpkg-checkbuilddeps"], folder=self._tree)
+            self._prefer_repositories()
+        check = self._sandbox.run(["dpkg-checkbuilddeps", f"{self._needing}/debian/control"])
         if check.success:
             return ()
         if repositories:
@@ -140,7 +150,7 @@ class _Build:
                 "--option=APT::Get::List-Cleanup=false",
             )
         # Downloading runs nothing of the packages, installing does: so that has no network.
-        download = ("build-dep", "--yes", "--download-only", self._tree)
+        download = (*_BUILD_DEP, "--download-only", self._needing)
         if not self._apt(*download, may_fail=True):  # the image's indexes are as old as the image
             self._update()
             self._apt(*download)
@@ -148,7 +158,29 @@ class _Build:
 
     def install_dependencies(self) -> None:
         """Install what was fetched."""
-        self._apt("build-dep", "--yes", "--no-download", self._tree, network=False)
+        self._apt(*_BUILD_DEP, "--no-download", self._needing, network=False)
+
+    def _prefer_repositories(self) -> None:
+        """Add what the image has of packages in the repositories to the build dependencies.
+
+        The image's own versions would do for apt; those of the repositories are wanted.
+        """
+        architecture = self._commands.ask("dpkg", "--print-architecture").strip()
+        form = "--showformat=${Package} ${Version}\\n"
+        lines = self._commands.ask("dpkg-query", "--show", form).splitlines()
+        preferred = superseded(
+            dict(line.split() for line in lines),
+            (
+                (listing.repository.rank, listing.binary_packages(architecture))
+                for listing in self._listings
+            ),
+        )
+        if preferred:
+            self._needing = _NEEDING
+            control = read_text(self._request.source, "debian/control")
+            self._sandbox.write(
+                f"{_NEEDING}/debian/control", with_dependencies(control, preferred).encode()
+            )
 
     def build(self) -> None:
         """Make the source package, then the binaries, as an ordinary user without network."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from debian.debian_support import Version
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from workers.clients.repository import Repository
 
-# From 1000 on a version is taken even if it is lower than another one or the installed one.
-_PRIORITIES = {0: 1001, 1: 1000}
+# From 1000 on a version is taken even if it is lower than another one or the installed one; the
+# base distribution has 500.
+_PRIORITIES = {0: 1002, 1: 1001, None: 1000}
 
 
 def apt_files(repositories: Sequence[Repository]) -> tuple[str, dict[str, bytes]]:
@@ -28,13 +31,31 @@ def apt_files(repositories: Sequence[Repository]) -> tuple[str, dict[str, bytes]
         files[keyring] = key
         codename = repository.description.codename
         lines += f"deb [signed-by={keyring}] {repository.url} {codename} main\n"
-        if repository.rank is not None:
-            preference = f"/etc/apt/preferences.d/lockgate-{place}"
-            files[preference] = _preference(repository, repository.rank).encode()
+        files[f"/etc/apt/preferences.d/lockgate-{place}"] = _preference(repository).encode()
     return lines, files
 
 
-def _preference(repository: Repository, rank: int) -> str:
+def superseded(
+    installed: Mapping[str, str], offered: Iterable[tuple[int | None, Mapping[str, str]]]
+) -> dict[str, str]:
+    """Installed packages that repositories have other versions of, and the version apt prefers.
+
+    ``offered`` has each repository's rank and its newest version of each package. Pure.
+    """
+    preferred: dict[str, tuple[int, Version]] = {}
+    for rank, versions in offered:
+        for name in installed.keys() & versions.keys():
+            found = (_PRIORITIES[rank], Version(versions[name]))
+            preferred[name] = max(found, preferred.get(name, found))
+    return {
+        name: str(version)
+        for name, (_, version) in sorted(preferred.items())
+        if str(version) != installed[name]
+    }
+
+
+def _preference(repository: Repository) -> str:
     # Two repositories of one host differ in nothing but their origin.
     origin = repository.description.origin
-    return f"Package: *\nPin: release o={origin}\nPin-Priority: {_PRIORITIES[rank]}\n"
+    priority = _PRIORITIES[repository.rank]
+    return f"Package: *\nPin: release o={origin}\nPin-Priority: {priority}\n"

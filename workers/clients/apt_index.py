@@ -7,6 +7,7 @@ names a file by its own.
 from __future__ import annotations
 
 import gzip
+import re
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from urllib.parse import quote
 
 import requests
 from debian.deb822 import Release, Sources
+from debian.debian_support import Version
 
 from workers.artifacts.store import fetch_file
 from workers.clients.repository import download
@@ -23,13 +25,13 @@ from workers.outcome import BadRequest, InfrastructureFault
 from workers.repository.signatures import opened
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Iterable
 
     from workers.clients.repository import Repository
 
 _LONGEST_RELEASE = 16 << 20
 _COMPONENT = "main"
+_NAME_AND_VERSION = re.compile(r"^(Package|Version): (\S+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,16 @@ class Listing:
                     url = f"{self.repository.url}/{path}"
                     found[file["name"]] = SourceFile(file["name"], url, file["sha256"])
         return list(found.values())
+
+    def binary_packages(self, architecture: str) -> dict[str, str]:
+        """The newest listed version of each binary package."""
+        found: dict[str, str] = {}
+        for text in self._index(f"binary-{architecture}/Packages").split("\n\n"):
+            fields = dict(_NAME_AND_VERSION.findall(text))
+            if fields:
+                versions = (fields["Version"], found.get(fields["Package"], fields["Version"]))
+                found[fields["Package"]] = max(versions, key=Version)
+        return found
 
     def _index(self, name: str) -> str:
         listed = self._digests.get(f"{_COMPONENT}/{name}.gz")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 FIRST = "lockgate-0"
 """What dnf calls the first of the repositories."""
-_ORDINARY_PRIORITY = 99
+# Lower is better; repositories of the base distribution have dnf's default of 99.
+_PRIORITIES = {0: 1, 1: 2, None: 50}
 
 
 def dnf_files(repositories: Sequence[Repository]) -> dict[str, bytes]:
@@ -24,8 +25,8 @@ def dnf_files(repositories: Sequence[Repository]) -> dict[str, bytes]:
             keyring = f"/etc/pki/rpm-gpg/{name}"
             files[keyring] = repository.fetch_key()
             check = f"gpgcheck=1\ngpgkey=file://{keyring}"
-        # Lower is better; dnf then hides what other repositories have of the same package.
-        priority = _ORDINARY_PRIORITY if repository.rank is None else repository.rank + 1
+        # Of a package dnf then hides what repositories of a higher number have.
+        priority = _PRIORITIES[repository.rank]
         files[f"/etc/yum.repos.d/{name}.repo"] = (
             f"[{name}]\nname={name}\nbaseurl={repository.url}/\nenabled=1\n{check}\n"
             f"repo_gpgcheck=0\npriority={priority}\nmetadata_expire=1\nskip_if_unavailable=0\n"

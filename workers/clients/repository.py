@@ -75,8 +75,8 @@ class Repository:
     served: str
     """The address that paths are below."""
     rank: int | None
-    """0 for the tested one, 1 for those of changes ahead: both beat any version elsewhere; None
-    for an ordinary one."""
+    """0 for the tested one, 1 for those of changes ahead, None for that of the release: each beats
+    any version of the following, and all of them the base distribution's."""
 
     @property
     def url(self) -> str:

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.packages.chain import Chain
-from tests.workers.build.repositories import repository, served
+from tests.workers.build.repositories import repository
 from tests.workers.repository.programs import Signer, end_agent
 from workers.build.deb_upstream import Entry, untellable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.packages.chain import Published
+    from tests.packages.chain import Chain, Published
     from tests.workers.as_user import Outcome, Worker
 
 _GREET = Path(__file__).parents[2] / "fixtures" / "packages" / "greet"
@@ -30,28 +27,6 @@ greet ({version}) unstable; urgency=medium
  -- Test Maintainer <maintainer@example.org>  Fri, 02 Feb 2024 10:00:00 +0000
 
 """
-
-
-@pytest.fixture(scope="module")
-def served_at(worker: Worker) -> Iterator[tuple[Path, str]]:
-    """A served folder and its address."""
-    folder = worker.folder("served")
-    with served(folder) as url:
-        yield folder, url
-
-
-@pytest.fixture(scope="module")
-def chain(
-    worker: Worker,
-    deb_build_root: Path,
-    served_at: tuple[Path, str],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Chain]:
-    """A release repository."""
-    home = tmp_path_factory.mktemp("signer") / "home"
-    yield Chain("deb", worker, Signer.make(home), *served_at)
-    for each in (home, home.with_name("of-tests")):
-        end_agent(each)
 
 
 @pytest.fixture(scope="module", autouse=True)
