@@ -12,7 +12,7 @@ from master.demo.upstream import unpacked_sources
 from tests.packages.chain import Chain
 from tests.packages.debs import Debs
 from tests.packages.rpms import Rpms
-from tests.packages.table import SOURCE_PACKAGES
+from tests.packages.table import SOURCE_PACKAGES, WRITTEN
 from tests.workers.build.repositories import served
 from tests.workers.conftest import (
     deb_build_root,
@@ -61,7 +61,10 @@ def sources(
     needed = {need for name in asked for need in SOURCE_PACKAGES[name].needs}
     state = os.environ.get("STATE")
     cache = Path(state) / "test-sources" if state else tmp_path_factory.mktemp("sources")
-    return unpacked_sources(sorted({*asked, *needed}), cache)
+    wanted = sorted({*asked, *needed})
+    written = [name for name in wanted if SOURCE_PACKAGES[name].written]
+    fetched = unpacked_sources([name for name in wanted if name not in written], cache)
+    return fetched | {name: WRITTEN / name for name in written}
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ class SourcePackage(BaseModel):
     source: str
     kinds: tuple[str, ...]
     quick: bool = False
+    written: bool = False
     needs: tuple[str, ...] = ()
     fails: dict[str, str] = {}
 
@@ -25,4 +26,5 @@ def _read(text: str) -> dict[str, SourcePackage]:
     return {line.source: line for line in lines}
 
 
+WRITTEN = Path(__file__).with_name("deb")
 SOURCE_PACKAGES = _read(Path(__file__).with_name("packages.toml").read_text(encoding="utf-8"))

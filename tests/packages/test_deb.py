@@ -150,7 +150,7 @@ def test_each_package_is_installed_by_itself(case: _Case, debs: Debs) -> None:
     assert failed <= set(case.package.fails), outcome.answer["reason"]
 
 
-@pytest.mark.parametrize("name", _params(lambda package: package.quick))
+@pytest.mark.parametrize("name", _params())
 def test_same_bits_elsewhere_and_later(name: str, debs: Debs) -> None:
     worker = debs.chain.worker
     home = str(worker.folder("home"))

@@ -96,7 +96,7 @@ def test_each_package_is_installed_by_itself(name: str, published: Published, rp
     assert ("passed" in smoke) == package.smoke
 
 
-@pytest.mark.parametrize("again", _params(lambda package: package.quick))
+@pytest.mark.parametrize("again", _params())
 def test_same_bits_elsewhere_and_later(again: str, rpms: Rpms) -> None:
     package = RPM_PACKAGES[again]
     published = rpms.published(again)

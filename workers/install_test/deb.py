@@ -27,7 +27,8 @@ _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive"}
 _SOURCES = "/etc/apt/sources.list"
 _ADDED = "/etc/apt/lockgate.list"
 _UNMET = re.compile(r" (Pre-?)?Depends: | Conflicts: | Breaks: ")
-_APT = ("apt-get", "--yes", "--quiet", "--no-install-recommends")
+# The tested version is the one to be installed, even where the minimal system has a higher one.
+_APT = ("apt-get", "--yes", "--quiet", "--no-install-recommends", "--allow-downgrades")
 # A package of the minimal system may have the very version that is tested.
 _INSTALL = ("install", "--reinstall")
 
