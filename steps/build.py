@@ -13,11 +13,11 @@ from twisted.internet import defer, threads
 from twisted.python.filepath import FilePath
 
 from steps.program import WorkerProgram, limits_arguments
-from steps.repositories import ahead
+from steps.repositories import ahead, base
 from workers.names import identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from steps.repositories import ReleaseRepository
@@ -132,6 +132,9 @@ class BuildRpm(_Build):
         packaging: str,
         projects: list[str],
         on: BuildHost,
+        *,
+        base_repositories: Iterable[Mapping[str, Any]],
+        mock: str | None,
         **kwargs: Any,
     ) -> None:
         @util.renderer
@@ -143,7 +146,8 @@ class BuildRpm(_Build):
             ["build", "rpm"],
             arguments=[
                 *("--source", SOURCE, "--packaging", packaging, "--spec", spec, "--dist", dist),
-                *("--out", RESULTS, *on.arguments()),
+                *("--out", RESULTS, *on.arguments(), *base(base_repositories)),
+                *(() if mock is None else ("--mock", mock)),
             ],
             answer="built",
             name="build-RPM",

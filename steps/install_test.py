@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from buildbot.plugins import util
 
 from steps.program import WorkerProgram, limits_arguments
-from steps.repositories import ahead
+from steps.repositories import ahead, base
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from steps.repositories import ReleaseRepository
@@ -28,6 +29,8 @@ class InstallTest(WorkerProgram):
         limits: dict[str, int],
         tests: str,
         smoke: str | None,
+        *,
+        base_repositories: Iterable[Mapping[str, Any]] = (),
         **kwargs: Any,
     ) -> None:
         @util.renderer
@@ -48,7 +51,7 @@ class InstallTest(WorkerProgram):
                 *("--format", package_format, "--served", served, "--repository", repository),
                 *("--packages", packages, "--roots", str(roots)),
                 ahead(package_format),
-                *("--other", release.as_json()),
+                *("--other", release.as_json(), *base(base_repositories)),
                 *("--tests", tests),
                 *(() if smoke is None else ("--smoke", f"{tests}/{smoke}")),
                 *limits_arguments(limits),

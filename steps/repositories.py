@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from buildbot.plugins import util
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from workers.clients.repository import Format
 
@@ -30,6 +30,11 @@ class ReleaseRepository:
     def as_json(self) -> str:
         """For the command line."""
         return json.dumps(asdict(self))
+
+
+def base(repositories: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Options ``--base`` for repositories of the base distribution; see `workers.clients`."""
+    return [word for one in repositories for word in ("--base", json.dumps(one))]
 
 
 def ahead(package_format: str) -> Any:

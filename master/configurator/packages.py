@@ -127,16 +127,28 @@ def _make(site: Site, release: str, package: Package, store: str | None) -> list
         release=release_for_clients(site, release, package.format),
         limits=site.build_limits.model_dump(),
     )
+    export = {package.source: SOURCE}
     if package.format == "deb":
-        export = {package.source: SOURCE}
-        build: Any = BuildDeb(on)
-    else:
-        export = {package.source: SOURCE}
-        packaging = SOURCE
-        if package.packaging is not None:
-            export[package.packaging] = packaging = PACKAGING
-        build = BuildRpm(str(package.spec), packaging, list(package.projects), on)
+        return [MergeState(export), BuildDeb(on)]
+    packaging = SOURCE
+    if package.packaging is not None:
+        export[package.packaging] = packaging = PACKAGING
+    build = BuildRpm(
+        str(package.spec),
+        packaging,
+        list(package.projects),
+        on,
+        base_repositories=_base_repositories(site, package),
+        mock=site.rpm.mock_config,
+    )
     return [MergeState(export), build]
+
+
+def _base_repositories(site: Site, package: Package) -> list[dict[str, Any]]:
+    """Those that the site file names besides what the root images are made of."""
+    if package.format == "deb":
+        return []
+    return [repository.model_dump() for repository in site.rpm.base_repositories]
 
 
 def _test_repository_steps(site: Site, release: str, package_format: Format) -> list[Any]:
@@ -166,6 +178,7 @@ def _install_test_steps(site: Site, release: str, package: Package) -> list[Any]
         site.test_limits.model_dump(),
         tests=SOURCE,
         smoke=package.smoke,
+        base_repositories=_base_repositories(site, package),
     )
     return [MergeState(dict.fromkeys((package.projects[-1],), SOURCE)), test]
 

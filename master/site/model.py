@@ -210,6 +210,30 @@ class Limits(Table):
     log_mib: Annotated[int, Field(ge=1)] = 64
 
 
+class BaseRepository(Table):
+    """A repository of the distribution that RPM packages are built on."""
+
+    url: HttpUrl  # what is called baseurl in dnf.conf(5)
+    key_url: HttpUrl  # the public keys that sign its packages
+    fingerprints: Annotated[
+        tuple[Fingerprint, ...], BeforeValidator(_one_or_several), Field(min_length=1)
+    ]  # of all of them
+
+
+class Rpm(Table):
+    """How RPM packages are built."""
+
+    builder: Literal["sandbox", "mock"] = "sandbox"
+    mock_config: FileName | None = None  # a file in /etc/mock on the builders, without `.cfg`
+    base_repositories: tuple[BaseRepository, ...] = ()  # of build dependencies and install tests
+
+    @model_validator(mode="after")
+    def _names_a_configuration_of_mock(self) -> Self:
+        if (self.builder == "mock") != (self.mock_config is not None):
+            raise ValueError('`mock_config` goes with `builder = "mock"`, which needs it')
+        return self
+
+
 class Window(Table):
     """How many queue items are built at once, and how that number follows success."""
 
@@ -241,6 +265,7 @@ class Site(Table):
     workers: dict[Identifier, Worker]
     build_limits: Limits = Limits()
     test_limits: Limits = Limits()
+    rpm: Rpm = Rpm()
     gate: Gate = Gate()
 
     @model_validator(mode="after")

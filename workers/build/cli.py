@@ -11,8 +11,8 @@ import click
 from workers.build.compare import changed_inputs, compare
 from workers.build.deb import build_deb
 from workers.build.request import BuildRequest
-from workers.build.rpm import build_rpm
-from workers.clients.repository import given
+from workers.build.rpm import RpmRequest, build_rpm
+from workers.clients.repository import Rank, given, read_base
 from workers.outcome import BadRequest, succeed
 from workers.sandbox import Limits
 
@@ -90,9 +90,14 @@ def deb(**options: Any) -> None:
 @click.option("--packaging", required=True, type=_FOLDER, help="Tree with the spec and patches.")
 @click.option("--spec", required=True, help="The spec's file name in the packaging tree.")
 @click.option("--dist", required=True, help="Appended to the release, such as '.lg7'.")
-def rpm(packaging: Path, spec: str, dist: str, **options: Any) -> None:
+@click.option("--base", multiple=True, help="JSON about one of the base distribution; repeatable.")
+@click.option("--mock", help="Build by mock(1), with this one of its configurations.")
+def rpm(
+    packaging: Path, spec: str, dist: str, base: tuple[str, ...], mock: str | None, **options: Any
+) -> None:
     """Build an RPM package from a source tree and a spec."""
-    succeed(build_rpm(_request("rpm", **options), packaging=packaging, spec=spec, dist=dist))
+    what = RpmRequest(packaging, spec, dist, tuple(map(read_base, base)), mock)
+    succeed(build_rpm(_request("rpm", **options), what))
 
 
 @build.command("compare")
@@ -135,7 +140,7 @@ def _request(
     disk: int,
     log_limit: int,
 ) -> BuildRequest:
-    ranked = [*((one, 1) for one in ahead), *((one, None) for one in repository)]
+    ranked = [(one, Rank.AHEAD) for one in ahead] + [(one, Rank.RELEASE) for one in repository]
     if ranked and served is None:
         raise BadRequest("--repository and --ahead need --served, the address they are below")
     repositories = given(served, package_format, ranked) if served is not None else ()

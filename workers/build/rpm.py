@@ -6,37 +6,40 @@ changelog entry), and source archives are made by :mod:`workers.build.tarball`.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workers import names
-from workers.build import failure
 from workers.build.commands import Commands
+from workers.build.executors.mock import MockExecutor
+from workers.build.executors.sandbox import SandboxExecutor
 from workers.build.inputs import Inputs
 from workers.build.request import (
     BUILD_USER,
     BuildRequest,
     Stages,
-    digests,
     take_result,
     unpack,
 )
 from workers.build.store import made_before
 from workers.build.tarball import COMPRESSIONS, write_compressed
 from workers.build.tree import read_text, refuse_archives, tree_id
-from workers.clients.dnf import dnf_files
 from workers.files import sha256
 from workers.outcome import BadRequest, ChangeFault
 from workers.roots import make_root
 from workers.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from workers.build.executors import Executor
+    from workers.clients.repository import BaseRepository
+
 _TOP = "/build/rpmbuild"
-_FETCHED = "/var/cache/dnf"
 _SOURCES = f"{_TOP}/SOURCES"
 _DIST = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._~+]*")
 _SOURCE_TAG = re.compile(r"^source0?\s*:\s*(\S+)\s*$", re.IGNORECASE | re.MULTILINE)
@@ -46,7 +49,6 @@ _SETUP = re.compile(
 )
 # Each of these alone leaves differences between two builds; all four together leave none.
 _MACROS = {
-    "_topdir": _TOP,
     "_buildhost": "lockgate",
     "source_date_epoch_from_changelog": "1",
     "use_source_date_epoch_as_buildtime": "1",
@@ -67,47 +69,77 @@ class _Spec:
     folder: str
 
 
-def build_rpm(request: BuildRequest, *, packaging: Path, spec: str, dist: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RpmRequest:
+    """What the build of an RPM package is given besides its source; BadRequest for wrong names."""
+
+    packaging: Path
+    """Folder of the spec and of further sources and patches."""
+    spec: str
+    """The spec's file name."""
+    dist: str
+    """What the macro of that name becomes."""
+    base: Sequence[BaseRepository] = ()
+    mock: str | None = None
+    """Name of a configuration of mock(1) that describes where to build; None: in the sandbox."""
+
+    def __post_init__(self) -> None:
+        names.file_name(self.spec)
+        if not self.spec.endswith(".spec"):
+            raise BadRequest(f"{self.spec!a} is not the name of a spec file")
+        if _DIST.fullmatch(self.dist) is None:
+            raise BadRequest(
+                f"dist {self.dist!a} must be a dot followed by letters, digits and . _ ~ +"
+            )
+        if self.mock is not None:
+            names.file_name(self.mock)
+
+    @property
+    def defines(self) -> list[str]:
+        """Macros of rpmbuild(8), as arguments."""
+        macros = {**_MACROS, "dist": self.dist}
+        return [f"--define={name} {value}" for name, value in macros.items()]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What decides the result besides trees and dependencies."""
+        mock = {} if self.mock is None else {"mock": self.mock}
+        return {"spec": self.spec, "dist": self.dist, **mock}
+
+
+def build_rpm(request: BuildRequest, what: RpmRequest) -> dict[str, Any]:
     """Build and return the answer of ``lockgate-worker build rpm``.
 
-    ``packaging`` is the folder of the file named ``spec`` and of further sources and patches;
-    ``dist`` becomes the macro of that name. Raises ChangeFault for what is wrong with the trees,
-    the build or its results.
+    Raises ChangeFault for what is wrong with the trees, the build or its results.
     """
-    names.file_name(spec)
-    if not spec.endswith(".spec"):
-        raise BadRequest(f"{spec!a} is not the name of a spec file")
-    if _DIST.fullmatch(dist) is None:
-        raise BadRequest(f"dist {dist!a} must be a dot followed by letters, digits and . _ ~ +")
     stages = Stages(request.limits.seconds)
-    read_text(packaging, spec)
-    refuse_archives(packaging, packaging="")
+    read_text(what.packaging, what.spec)
+    refuse_archives(what.packaging, packaging="")
     refuse_archives(request.source, packaging=None)
     request.prepare_out()
     stages.done("checks")
     image = make_root("rpm-build", request.roots)
     stages.done("root")
     with Sandbox(image.path, limits=request.limits, log=request.log) as sandbox:
-        build = _Build(request, sandbox, stages, {**_MACROS, "dist": dist})
-        described = build.make_source_package(packaging, spec)
+        commands = Commands(sandbox, stages, request.log)
+        source = _SourcePackage(request, what, commands)
+        described = source.make()
         stages.done("source")
-        dependencies = build.fetch_dependencies()
-        inputs = Inputs(
-            "rpm",
-            {"source": tree_id(request.source), "packaging": tree_id(packaging)},
-            image.id,
-            dependencies,
-            {"spec": spec, "dist": dist},
-        )
-        before = made_before(request.store, inputs)
-        if before is not None:
-            return before
-        if dependencies:
-            build.install_dependencies()
-        stages.done("dependencies")
-        build.build()
+        with contextlib.closing(_executor(request, what, commands)) as executor:
+            dependencies = executor.fetch_dependencies(source.path)
+            inputs = Inputs(
+                "rpm",
+                {"source": tree_id(request.source), "packaging": tree_id(what.packaging)},
+                image.id,
+                dependencies,
+                what.options,
+            )
+            before = made_before(request.store, inputs)
+            if before is not None:
+                return before
+            made = executor.build()
         stages.done("build")
-        results = build.take_results()
+        results = _Results(request, commands).take(source.path, made)
         stages.done("results")
     return {
         **results,
@@ -120,6 +152,14 @@ def build_rpm(request: BuildRequest, *, packaging: Path, spec: str, dist: str) -
     }
 
 
+def _executor(request: BuildRequest, what: RpmRequest, commands: Commands) -> Executor:
+    repositories, defines = request.repositories, what.defines
+    if what.mock is None:
+        return SandboxExecutor(commands, _TOP, defines, repositories, what.base)
+    limit = request.limits.log
+    return MockExecutor(what.mock, commands, limit, defines, repositories, what.base)
+
+
 def _rounded(changelog_time: int) -> int:
     """Return the SOURCE_DATE_EPOCH that rpmbuild takes from a changelog time.
 
@@ -129,25 +169,22 @@ def _rounded(changelog_time: int) -> int:
     return changelog_time - day // 2 if changelog_time % day == day // 2 else changelog_time
 
 
-class _Build:
-    def __init__(
-        self, request: BuildRequest, sandbox: Sandbox, stages: Stages, macros: dict[str, str]
-    ) -> None:
-        self._request = request
-        self._sandbox = sandbox
-        self._stages = stages
-        self._commands = Commands(sandbox, stages, request.log)
-        self._defines = [
-            argument
-            for name, value in macros.items()
-            for argument in ("--define", f"{name} {value}")
-        ]
-        self._source_package = ""
+class _SourcePackage:
+    """The SRPM, made in the sandbox."""
 
-    def make_source_package(self, packaging: Path, spec: str) -> _Spec:
-        """Make the SRPM and return what its spec says."""
+    def __init__(self, request: BuildRequest, what: RpmRequest, commands: Commands) -> None:
+        self._request = request
+        self._what = what
+        self._commands = commands
+        self._sandbox = commands.sandbox
+        self.path = ""
+        self._defines = [f"--define=_topdir {_TOP}", *what.defines]
+
+    def make(self) -> _Spec:
+        """Make it and return what its spec says."""
+        packaging = self._what.packaging
         unpack(self._sandbox, packaging, folder=_TOP, top="SOURCES", mtime=0)
-        path = f"{_SOURCES}/{spec}"
+        path = f"{_SOURCES}/{self._what.spec}"
         described = self._describe_spec(path)
         # Now that the build's time is known, the files get it.
         unpack(self._sandbox, packaging, folder=_TOP, top="SOURCES", mtime=described.epoch)
@@ -157,48 +194,9 @@ class _Build:
         made = [name for name in self._sandbox.names(folder) if name.endswith(".src.rpm")]
         if len(made) != 1:
             raise ChangeFault(f"the spec made {len(made)} source packages instead of one")
-        self._source_package = f"{folder}/{names.checked_in(spec, names.file_name, made[0])}"
+        name = names.checked_in(self._what.spec, names.file_name, made[0])
+        self.path = f"{folder}/{name}"
         return described
-
-    def fetch_dependencies(self) -> tuple[str, ...]:
-        """Fetch the spec's BuildRequires from the repositories; answer their files' digests.
-
-        Without repositories, what the root does not provide is named by rpmbuild itself.
-        """
-        for path, content in dnf_files(self._request.repositories).items():
-            self._sandbox.write(path, content)
-        if not self._request.repositories:
-            return ()
-        # Downloading runs nothing of the packages, installing does: so that has no network.
-        self._dnf("builddep", "--downloadonly", self._source_package, network=True)
-        return digests(self._sandbox, _FETCHED, "*.rpm")
-
-    def install_dependencies(self) -> None:
-        """Install what was fetched."""
-        self._dnf("--cacheonly", "builddep", self._source_package, network=False)
-
-    def build(self) -> None:
-        """Build the packages from the SRPM as an ordinary user without network."""
-        self._commands.must(
-            "building", "rpmbuild", "--rebuild", *self._defines, self._source_package
-        )
-
-    def take_results(self) -> dict[str, Any]:
-        """Copy out the SRPM and the packages made from it, each checked."""
-        found: dict[str, str] = {}
-        source, _ = self._take(self._source_package, found)
-        source["architecture"] = "src"  # its header has that of the machine it was made on
-        packages = []
-        for architecture in self._sandbox.names(f"{_TOP}/RPMS"):
-            for name in self._sandbox.names(f"{_TOP}/RPMS/{architecture}"):
-                names.checked_in("results", names.file_name, name)
-                package, made_from = self._take(f"{_TOP}/RPMS/{architecture}/{name}", found)
-                if made_from != source["file"]:
-                    raise ChangeFault(f"{name} says it was made from {made_from!a}")
-                packages.append(package)
-        if not packages:
-            raise ChangeFault("the build made no package")
-        return {"packages": packages, "source": source, "files": found}
 
     def _describe_spec(self, path: str) -> _Spec:
         form = "%{NAME}\\n%{VERSION}\\n%{CHANGELOGTIME}\\n"
@@ -236,6 +234,30 @@ class _Build:
             write_compressed(source, file, name=spec.archive, top=spec.folder, mtime=spec.epoch)
             self._sandbox.write(f"{_SOURCES}/{spec.archive}", file, owner=BUILD_USER)
 
+
+class _Results:
+    """What was built, as it lies in the sandbox."""
+
+    def __init__(self, request: BuildRequest, commands: Commands) -> None:
+        self._request = request
+        self._commands = commands
+
+    def take(self, source_package: str, made: Sequence[str]) -> dict[str, Any]:
+        """Copy out the SRPM and the packages made from it, each checked."""
+        found: dict[str, str] = {}
+        source, _ = self._take(source_package, found)
+        source["architecture"] = "src"  # its header has that of the machine it was made on
+        packages = []
+        for path in made:
+            name = names.checked_in("results", names.file_name, path.rpartition("/")[2])
+            package, made_from = self._take(path, found)
+            if made_from != source["file"]:
+                raise ChangeFault(f"{name} says it was made from {made_from!a}")
+            packages.append(package)
+        if not packages:
+            raise ChangeFault("the build made no package")
+        return {"packages": packages, "source": source, "files": found}
+
     def _take(self, path: str, found: dict[str, str]) -> tuple[dict[str, Any], str]:
         """Copy one package out; return what its header says and which SRPM it names."""
         file = path.rpartition("/")[2]
@@ -247,7 +269,7 @@ class _Build:
         names.checked_in(file, names.package_name, name)
         names.checked_in(file, names.version, version)
         names.checked_in(file, names.version, release)
-        taken = take_result(self._sandbox, path, self._request.out)
+        taken = take_result(self._commands.sandbox, path, self._request.out)
         found[file] = sha256(taken)
         return {
             "file": file,
@@ -260,14 +282,3 @@ class _Build:
             "header_sha256": header,
             "payload_digest": payload,
         }, made_from
-
-    def _dnf(self, *arguments: str, network: bool) -> None:
-        settings = ("install_weak_deps=False", "keepcache=True", "skip_if_unavailable=False")
-        result = self._sandbox.run(
-            ["dnf", "--assumeyes", *(f"--setopt={setting}" for setting in settings), *arguments],
-            as_root=True,
-            network=network,
-            seconds=self._stages.left,
-        )
-        if not result.success:
-            raise failure.explain_dependencies(result, self._request.log)

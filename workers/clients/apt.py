@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from debian.debian_support import Version
 
+from workers.clients.repository import Rank
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 # From 1000 on a version is taken even if it is lower than another one or the installed one; the
 # base distribution has 500.
-_PRIORITIES = {0: 1002, 1: 1001, None: 1000}
+_PRIORITIES = {Rank.TESTED: 1002, Rank.AHEAD: 1001, Rank.RELEASE: 1000}
 
 
 def apt_files(repositories: Sequence[Repository]) -> tuple[str, dict[str, bytes]]:
@@ -36,7 +38,7 @@ def apt_files(repositories: Sequence[Repository]) -> tuple[str, dict[str, bytes]
 
 
 def superseded(
-    installed: Mapping[str, str], offered: Iterable[tuple[int | None, Mapping[str, str]]]
+    installed: Mapping[str, str], offered: Iterable[tuple[Rank, Mapping[str, str]]]
 ) -> dict[str, str]:
     """Installed packages that repositories have other versions of, and the version apt prefers.
 

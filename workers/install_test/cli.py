@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from workers.clients.repository import given
+from workers.clients.repository import Rank, given, read_base
 from workers.install_test.deb import Apt
 from workers.install_test.rpm import Dnf
 from workers.install_test.sandbox_machine import SandboxMachine
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from workers.install_test.client import PackageClient
 
 _DEFAULT = Limits()
-_CLIENTS: dict[str, type[PackageClient]] = {"deb": Apt, "rpm": Dnf}
 _POSITIVE = click.IntRange(min=1)
 
 
@@ -32,11 +31,12 @@ def test() -> None:
 
 
 @test.command("install")
-@click.option("--format", "package_format", type=click.Choice(list(_CLIENTS)), required=True)
+@click.option("--format", "package_format", type=click.Choice(["deb", "rpm"]), required=True)
 @click.option("--served", required=True, help="Address that repositories' paths are below.")
 @click.option("--repository", required=True, help="JSON about the test repository.")
 @click.option("--ahead", multiple=True, help="JSON about one of a change ahead; repeatable.")
 @click.option("--other", multiple=True, help="JSON about an ordinary one; repeatable.")
+@click.option("--base", multiple=True, help="RPM: JSON about a base repository; repeatable.")
 @click.option("--packages", required=True, help="NAME=VERSION,... of the built packages.")
 @click.option(
     "--roots", type=click.Path(file_okay=False, path_type=Path), required=True, help="Image cache."
@@ -60,6 +60,7 @@ def install(
     repository: str,
     ahead: tuple[str, ...],
     other: tuple[str, ...],
+    base: tuple[str, ...],
     packages: str,
     roots: Path,
     tests: Path | None,
@@ -71,14 +72,19 @@ def install(
     log_limit: int,
 ) -> None:
     """Install each package by itself, run its smoke tests, remove it, compare."""
-    ranked = [(repository, 0), *((one, 1) for one in ahead), *((one, None) for one in other)]
+    ranked = [
+        (repository, Rank.TESTED),
+        *((one, Rank.AHEAD) for one in ahead),
+        *((one, Rank.RELEASE) for one in other),
+    ]
     asked = Asked(
         packages=_packages(packages),
         repositories=given(served, cast("Format", package_format), ranked),
         smoke=None if smoke is None else _in_tree(smoke, tests),
         source=tests is not None,
     )
-    client = _CLIENTS[package_format]()
+    bases = tuple(map(read_base, base))
+    client: PackageClient = Apt() if package_format == "deb" else Dnf(bases)
     image = make_root(client.root_kind, roots).path
     limits = Limits(
         seconds=timeout,

@@ -18,7 +18,7 @@ from workers.outcome import InfrastructureFault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.clients.repository import Repository
+    from workers.clients.repository import BaseRepository, Repository
     from workers.install_test.machine import Machine
     from workers.sandbox import Result
 
@@ -42,7 +42,7 @@ _FOLDERS = (
             *(f"man/man{section}" for section in "123456789n"),
         )
     ),
-    "/usr/src",
+    "/usr/src/debug",
     "/var/games",
 )
 _PROBLEM = re.compile(
@@ -61,11 +61,14 @@ class Dnf(PackageClient):
         }
     )
 
+    def __init__(self, base: Sequence[BaseRepository]) -> None:
+        self._base = base
+
     def configure(self, machine: Machine, repositories: Sequence[Repository]) -> None:
         """Add them."""
         folders = machine.run(["mkdir", "--parents", *_FOLDERS], as_root=True)
         expect(folders, "making an RPM distribution's folders")
-        for path, content in dnf_files(repositories).items():
+        for path, content in dnf_files(repositories, self._base).items():
             machine.put(path, content)
         expect(self._dnf(machine, "makecache", network=True), "reading the repositories")
 

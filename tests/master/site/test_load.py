@@ -109,3 +109,36 @@ def test_a_key_signs_or_does_not(good: str, tmp_path: Path) -> None:
     (problem,) = problems(f'{good}\n[releases.main.trusted]\nrpm = "{"B" * 40}"\n', tmp_path)
     assert "releases.main: key BBB" in problem
     assert "it signs or not" in problem
+
+
+_BASE = """
+[[rpm.base_repositories]]
+url = "https://mirror.example.org/9/BaseOS/x86_64/os"
+key_url = "https://mirror.example.org/RPM-GPG-KEY-9"
+fingerprints = "0123456789ABCDEF0123456789ABCDEF01234567"
+"""
+
+
+def test_rpm_packages_can_be_built_by_mock_with_real_base_repositories(
+    good: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text(good + '[rpm]\nbuilder = "mock"\nmock_config = "rocky-9-x86_64"\n' + _BASE)
+    rpm = load_site(path).rpm
+    assert (rpm.mock_config, len(rpm.base_repositories)) == ("rocky-9-x86_64", 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('[rpm]\nbuilder = "mock"\n', "`mock_config` goes with"),
+        ('[rpm]\nmock_config = "rocky-9-x86_64"\n', "`mock_config` goes with"),
+        ('[rpm]\nbuilder = "mock"\nmock_config = "../x"\n', "may not contain '..'"),
+        (_BASE.replace("0123456789ABCDEF0123456789ABCDEF01234567", "0123"), "a key's fingerprint"),
+    ],
+)
+def test_a_wrong_way_to_build_rpm_packages_is_refused(
+    good: str, tmp_path: Path, table: str, problem: str
+) -> None:
+    (found,) = problems(good + table, tmp_path)
+    assert problem in found

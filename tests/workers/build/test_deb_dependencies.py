@@ -10,6 +10,7 @@ import pytest
 from tests.workers.build.repositories import repository, served
 from tests.workers.install_test.served import Deb
 from workers.clients.apt import superseded
+from workers.clients.repository import Rank
 
 if TYPE_CHECKING:
     from tests.packages.chain import Chain
@@ -83,15 +84,15 @@ def test_the_package_manager_is_not_asked_when_the_root_has_all(
     ("offered", "preferred"),
     [
         ([], {}),
-        ([(None, {"other": "1"})], {}),
-        ([(None, {"make": "4.3-1"})], {}),
-        ([(None, {"make": "4.2-1"})], {"make": "4.2-1"}),
-        ([(1, {"make": "4.1-1"}), (None, {"make": "4.4-1"})], {"make": "4.1-1"}),
-        ([(1, {"make": "4.9-1"}), (1, {"make": "4.10-1"})], {"make": "4.10-1"}),
-        ([(1, {"make": "4.3-1"}), (None, {"make": "4.4-1"})], {}),
+        ([(Rank.RELEASE, {"other": "1"})], {}),
+        ([(Rank.RELEASE, {"make": "4.3-1"})], {}),
+        ([(Rank.RELEASE, {"make": "4.2-1"})], {"make": "4.2-1"}),
+        ([(Rank.AHEAD, {"make": "4.1-1"}), (Rank.RELEASE, {"make": "4.4-1"})], {"make": "4.1-1"}),
+        ([(Rank.AHEAD, {"make": "4.9-1"}), (Rank.AHEAD, {"make": "4.10-1"})], {"make": "4.10-1"}),
+        ([(Rank.AHEAD, {"make": "4.3-1"}), (Rank.RELEASE, {"make": "4.4-1"})], {}),
     ],
 )
 def test_what_is_preferred_to_the_installed_packages(
-    offered: list[tuple[int | None, dict[str, str]]], preferred: dict[str, str]
+    offered: list[tuple[Rank, dict[str, str]]], preferred: dict[str, str]
 ) -> None:
     assert superseded({"make": "4.3-1", "gcc": "12"}, offered) == preferred

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import createrepo_c
 import pytest
 
 from tests.workers.build.repositories import repository, served
+from tests.workers.repository.programs import Signer, end_agent
 
 if TYPE_CHECKING:
     from tests.workers.as_user import Outcome, Worker
@@ -148,6 +150,36 @@ def test_build_requirements_come_from_the_given_repository(
         assert outcome.status == 0, outcome.answer
     unreachable = needing.build("--served", url, "--ahead", ahead)
     assert unreachable.answer["outcome"] == "infrastructure"
+
+
+def test_build_requirements_come_from_a_base_repository(
+    worker: Worker, count: _Count, tmp_path: Path
+) -> None:
+    built = count.build().answer["packages"][0]["file"]
+    chosen = worker.folder("chosen")
+    (count.out / built).rename(chosen / built)
+    signer = Signer.make(tmp_path / "signer")
+    signed = signer.rpms(chosen, tmp_path / "signed")
+    end_agent(tmp_path / "signer")
+    folder = worker.folder("base")
+    made = repository("rpm", folder, signed, [{"file": built}], tmp_path / "key" / "home")
+    (folder / "key.asc").write_text(signer.public_keys["rpm"])
+    needing = _Count(worker)
+    needing.edit("BuildRequires: gcc\n", "BuildRequires: gcc\nBuildRequires: count >= 1.2\n")
+    with served(folder) as url:
+        base = {
+            "url": f"{url}/{json.loads(made)['path']}",
+            "key_url": f"{url}/key.asc",
+            "fingerprints": [signer.fingerprints["rpm"]],
+        }
+        outcome = needing.build("--base", json.dumps(base))
+        assert outcome.status == 0, outcome.answer
+        (used,) = outcome.answer["inputs"]["dependencies"]
+        assert used.endswith(built)
+        stranger = needing.build("--base", json.dumps({**base, "fingerprints": ["0" * 40]}))
+        assert stranger.answer["outcome"] == "infrastructure"
+        wrong = needing.build("--base", json.dumps({**base, "url": "file:///etc"}))
+        assert wrong.answer["outcome"] == "bad-request"
 
 
 @pytest.mark.parametrize(
