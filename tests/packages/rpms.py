@@ -25,6 +25,7 @@ class RpmPackage(BaseModel):
     kinds: tuple[str, ...]
     quick: bool = False
     needs: tuple[str, ...] = ()
+    debug: tuple[str, ...] = ()
     packages: dict[str, str]
     smoke: bool = False
 

@@ -45,11 +45,23 @@ _LIST_PERL = (
 )
 _LIST_PACKAGES = ("dpkg-query", "--show", "--showformat", "${Package} ${Version}\n")
 _SPEC = "/root/base.spec"
-# Where RPM distributions put things and Debian does not.
+# Where RPM distributions put things and Debian does not; and their way to packages of debugging
+# symbols, one for each package and one of the sources (rpm's own macros describe the names).
 _SETTINGS = {
-    "/etc/rpm/macros": (
-        "%_dbpath /var/lib/rpm\n%_sharedstatedir /var/lib\n%_unitdir /usr/lib/systemd/system\n"
-    ),
+    "/etc/rpm/macros": """\
+%_dbpath /var/lib/rpm
+%_sharedstatedir /var/lib
+%_unitdir /usr/lib/systemd/system
+%_enable_debug_packages 1
+%_debugsource_packages 1
+%_debuginfo_subpackages 1
+%_unique_build_ids 1
+%_unique_debug_names 1
+%_unique_debug_srcs 1
+%install %{?_enable_debug_packages:%{?buildsubdir:%{debug_package}}}\\
+%%install\\
+%{nil}
+""",
     "/etc/ld.so.conf.d/lib64.conf": "/usr/lib64\n",
 }
 
