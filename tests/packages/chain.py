@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.workers.repository.programs import CODENAME, ReleaseRepository, program, succeeded
+from tests.workers.repository.programs import ReleaseRepository, program, succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tests.workers.as_user import Outcome, Worker
     from tests.workers.repository.programs import Format, Signer
 
+HOST_CODENAME = platform.freedesktop_os_release()["VERSION_CODENAME"]  # what roots are made of
 _INSTALL_TEST_DISK = str(2 << 30)
 
 
@@ -54,7 +56,7 @@ class Chain:
         root = folder / "release" / package_format
         root.mkdir(parents=True)
         self._signer = signer
-        self.release = ReleaseRepository(root, package_format, signer, scratch)
+        self.release = ReleaseRepository(root, package_format, signer, scratch, HOST_CODENAME)
         self.key = root / "key.asc"
         self.key.write_text(signer.public_keys[package_format])
 
@@ -66,8 +68,8 @@ class Chain:
             {
                 "path": str(path),
                 "format": self.format,
-                "origin": f"Lockgate {CODENAME}",
-                "codename": CODENAME,
+                "origin": f"Lockgate {HOST_CODENAME}",
+                "codename": HOST_CODENAME,
                 "key": f"{path}/{self.key.name}",
                 "fingerprints": [self._signer.fingerprints[self.format]],
             }
@@ -90,7 +92,7 @@ class Chain:
         for name in answer["files"]:
             shutil.copyfile(out / name, packages / name)
         tested = program(
-            *("repository", "test", "--format", self.format, "--codename", CODENAME),
+            *("repository", "test", "--format", self.format, "--codename", HOST_CODENAME),
             *("--id", f"{self.format}-{answer['name'].lower().replace('+', 'p')}"),
             *("--served", self._folder, "--packages", packages),
             *("--home", self._signer.home.with_name("of-tests")),

@@ -13,8 +13,8 @@ import pytest
 from debian.deb822 import Changes, Dsc, Packages, Sources
 
 from tests.packages.apt_client import AptOfSources
+from tests.packages.chain import HOST_CODENAME
 from tests.packages.table import SOURCE_PACKAGES, SourcePackage
-from tests.workers.repository.programs import CODENAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def case(request: pytest.FixtureRequest, debs: Debs) -> _Case:
 @pytest.fixture
 def index(debs: Debs) -> dict[str, str]:
     """Texts of the release repository's indexes as clients get them."""
-    top = debs.chain.release.root / "dists" / CODENAME / "main"
+    top = debs.chain.release.root / "dists" / HOST_CODENAME / "main"
     paths = {
         "Packages": top / "binary-amd64/Packages.gz",
         "Sources": top / "source/Sources.gz",
@@ -126,7 +126,7 @@ def test_indexes_tell_of_everything(case: _Case, index: dict[str, str]) -> None:
 
 def test_apt_fetches_and_unpacks_the_source(case: _Case, debs: Debs, tmp_path: Path) -> None:
     chain = debs.chain
-    apt = AptOfSources(tmp_path / "apt", f"{chain.url}/release/deb", chain.key)
+    apt = AptOfSources(tmp_path / "apt", f"{chain.url}/release/deb", chain.key, HOST_CODENAME)
     apt.state.mkdir()
     apt.update()
     unpacked = apt.source(case.package.source)

@@ -12,7 +12,7 @@ from workers.build.compare import changed_inputs, compare
 from workers.build.deb import build_deb
 from workers.build.request import BuildRequest
 from workers.build.rpm import RpmRequest, build_rpm
-from workers.clients.repository import Rank, given, read_base
+from workers.clients.repository import Rank, given, read_base, read_description
 from workers.outcome import BadRequest, succeed
 from workers.sandbox import Limits
 
@@ -152,4 +152,5 @@ def _request(
         file_size=disk,
         log=log_limit,
     )
-    return BuildRequest(source, out, roots, limits, repositories, store)
+    codename = read_description(repository[0]).codename if repository else None
+    return BuildRequest(source, out, roots, limits, repositories, codename, store)

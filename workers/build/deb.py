@@ -6,6 +6,7 @@ The source package is made by dpkg-source(1) in the format the tree asks for; of
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any
 
@@ -37,7 +38,7 @@ from workers.clients.apt import apt_files, superseded
 from workers.clients.apt_index import Listing
 from workers.files import sha256
 from workers.outcome import ChangeFault, InfrastructureFault
-from workers.roots import make_root
+from workers.roots import RootImage, used_root
 from workers.sandbox import Sandbox
 
 _WORK = "/build/work"
@@ -63,9 +64,11 @@ def build_deb(request: BuildRequest) -> dict[str, Any]:
     source = read_deb_source(request.source)
     request.prepare_out()
     stages.done("checks")
-    image = make_root("deb-build", request.roots)
-    stages.done("root")
-    with Sandbox(image.path, limits=request.limits, log=request.log) as sandbox:
+    with contextlib.ExitStack() as stack:
+        image = stack.enter_context(used_root("deb-build", request.roots))
+        _check_codename(request, image)
+        stages.done("root")
+        sandbox = stack.enter_context(Sandbox(image.path, limits=request.limits, log=request.log))
         build = _Build(request, source, sandbox, stages)
         build.unpack()
         stages.done("source")
@@ -96,6 +99,15 @@ def build_deb(request: BuildRequest) -> dict[str, Any]:
         "log": str(request.log),
         "stages": stages.seconds,
     }
+
+
+def _check_codename(request: BuildRequest, image: RootImage) -> None:
+    """A package built on one release of the distribution is not offered for another."""
+    if request.codename not in (None, image.codename):
+        raise InfrastructureFault(
+            f"the site file says codename {request.codename!a}, but root images of this worker are "
+            f"made of {image.codename!a}: change the codename, or the worker's sources of apt"
+        )
 
 
 class _Build:

@@ -30,6 +30,8 @@ class BuildRequest:
     limits: Limits
     repositories: tuple[Repository, ...] = ()
     """Sources of build dependencies besides the base distribution."""
+    codename: str | None = None
+    """DEB: of the OS release that the packages are for."""
     store: str | None = None
     """URL of the store of builds made before."""
 

@@ -29,7 +29,7 @@ from workers.build.tarball import COMPRESSIONS, write_compressed
 from workers.build.tree import read_text, refuse_archives, tree_id
 from workers.files import sha256
 from workers.outcome import BadRequest, ChangeFault
-from workers.roots import make_root
+from workers.roots import used_root
 from workers.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -118,9 +118,10 @@ def build_rpm(request: BuildRequest, what: RpmRequest) -> dict[str, Any]:
     refuse_archives(request.source, packaging=None)
     request.prepare_out()
     stages.done("checks")
-    image = make_root("rpm-build", request.roots)
-    stages.done("root")
-    with Sandbox(image.path, limits=request.limits, log=request.log) as sandbox:
+    with contextlib.ExitStack() as stack:
+        image = stack.enter_context(used_root("rpm-build", request.roots))
+        stages.done("root")
+        sandbox = stack.enter_context(Sandbox(image.path, limits=request.limits, log=request.log))
         commands = Commands(sandbox, stages, request.log)
         source = _SourcePackage(request, what, commands)
         described = source.make()

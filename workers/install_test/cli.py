@@ -14,7 +14,7 @@ from workers.install_test.sandbox_machine import SandboxMachine
 from workers.install_test.test import Asked, InstallTest, Package
 from workers.names import package_name, version
 from workers.outcome import BadRequest, succeed
-from workers.roots import make_root
+from workers.roots import used_root
 from workers.sandbox import Limits
 
 if TYPE_CHECKING:
@@ -85,7 +85,6 @@ def install(
     )
     bases = tuple(map(read_base, base))
     client: PackageClient = Apt() if package_format == "deb" else Dnf(bases)
-    image = make_root(client.root_kind, roots).path
     limits = Limits(
         seconds=timeout,
         memory=memory,
@@ -94,7 +93,10 @@ def install(
         file_size=disk,
         log=log_limit,
     )
-    succeed(InstallTest(client, lambda: SandboxMachine(image, limits, tests), asked).run())
+    with used_root(client.root_kind, roots) as image:
+        path = image.path
+        answer = InstallTest(client, lambda: SandboxMachine(path, limits, tests), asked).run()
+    succeed(answer)
 
 
 def _packages(text: str) -> tuple[Package, ...]:

@@ -1,8 +1,9 @@
 """Makes and caches the root images that builds and install tests run in.
 
-``make_root(kind, cache) -> RootImage`` returns an image of one of :data:`KINDS`, making it when the
-cache has none for the present recipe and host configuration. ``RootImage`` has ``path`` (for
-:class:`workers.sandbox.Sandbox`), ``id`` (identifies the content) and ``seconds``.
+``used_root(kind, cache)`` is a context with an image of one of :data:`KINDS`. It is made when the
+cache has none for the present recipe and host configuration, and not removed while it is used.
+``RootImage`` has ``path`` (for :class:`workers.sandbox.Sandbox`), ``id`` (identifies the content),
+``codename`` and ``seconds``.
 
 ========== ========================================================================
 kind        what it holds
@@ -16,7 +17,7 @@ rpm-install rpm, dnf; an RPM database with the *base* package
 Each image has the ordinary user ``build`` (uid 1000, home ``/build``) that sandboxes run as.
 """
 
-from workers.roots.cache import RootImage, make_root, remove_root
+from workers.roots.cache import RootImage, used_root
 from workers.roots.recipes import KINDS
 
-__all__ = ["KINDS", "RootImage", "make_root", "remove_root"]
+__all__ = ["KINDS", "RootImage", "used_root"]

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,8 @@ class RootImage:
     """The root folder, for :class:`workers.sandbox.Sandbox`."""
     id: str
     """Identifies the recipe and the versions of all packages in it."""
+    codename: str
+    """Of the distribution that its packages are from."""
     seconds: float
     """How long getting it took."""
 
@@ -79,14 +82,30 @@ def make_root(kind: str, cache: Path) -> RootImage:
     distribution = known_distribution(cache / "distribution.json")
     image = _made(kind, cache, distribution, _edition(cache))
     about = json.loads((image / "image.json").read_text(encoding="utf-8"))
-    return RootImage(path=image / "root", id=about["id"], seconds=time.monotonic() - started)
+    return RootImage(
+        path=image / "root",
+        id=about["id"],
+        codename=distribution.codename,
+        seconds=time.monotonic() - started,
+    )
+
+
+@contextlib.contextmanager
+def used_root(kind: str, cache: Path) -> Iterator[RootImage]:
+    """Hold the image that :func:`make_root` returns: nobody removes it before the block ends."""
+    while True:
+        image = make_root(kind, cache)
+        with _held(image.path.parent, fcntl.LOCK_SH) as there:
+            if there:
+                yield image
+                return
 
 
 def refresh_roots(cache: Path) -> list[str]:
     """Make all images that the cache has anew, and use these from now on; return their names.
 
-    Builds that run go on in the images of the edition before, which stay until the next refresh.
-    Raises InfrastructureFault if one cannot be made; the images in use stay the same then.
+    Builds that run go on in older images; those that no build is using are removed. Raises
+    InfrastructureFault if one cannot be made; the images of the cache stay the same then.
     """
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(cache, "refresh"):
@@ -94,30 +113,24 @@ def refresh_roots(cache: Path) -> list[str]:
         old, new = _edition(cache), datetime.now(UTC).strftime(_EDITION)
         kinds = [kind for kind in KINDS if _image(kind, cache, distribution, old).is_dir()]
         made = [_made(kind, cache, distribution, new) for kind in kinds]
-        keep = {image.name for image in made}
-        keep |= {_image(kind, cache, distribution, old).name for kind in kinds}
         files.write(cache / _EDITION_FILE, new.encode())
-        for kind in kinds:
+        for kind in KINDS:
             with _locked(cache, kind):
                 for image in sorted(cache.glob(f"{kind}-*")):
-                    if image.name not in keep:
-                        _remove(image)
+                    if image not in made:
+                        _remove_unless_used(image)
     return [image.name for image in made]
 
 
 def remove_root(cache: Path, kind: str | None = None) -> list[str]:
-    """Remove the images of a kind, or of all; return their names.
-
-    The images must not be in use.
-    """
+    """Remove the images of a kind, or of all, that are not in use; return their names."""
     removed = []
     for each in KINDS if kind is None else (kind,):
         if not cache.is_dir():
             break
         with _locked(cache, each):
-            for image in sorted(cache.glob(f"{each}-*")) + sorted(cache.glob(f".making-{each}-*")):
-                _remove(image)
-                removed.append(image.name)
+            found = sorted(cache.glob(f"{each}-*")) + sorted(cache.glob(f".making-{each}-*"))
+            removed += [image.name for image in found if _remove_unless_used(image)]
     return removed
 
 
@@ -163,6 +176,31 @@ def _locked(cache: Path, kind: str) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _held(image: Path, how: int) -> Iterator[bool]:
+    """Hold an image for use (LOCK_SH) or alone (LOCK_EX, at once); whether that came about."""
+    try:
+        folder = os.open(image, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(folder, how if how == fcntl.LOCK_SH else how | fcntl.LOCK_NB)
+        # It may have been removed between the two calls.
+        yield image.exists() and os.path.samestat(os.fstat(folder), image.stat())
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(folder)
+
+
+def _remove_unless_used(image: Path) -> bool:
+    with _held(image, fcntl.LOCK_EX) as alone:
+        if alone:
+            _remove(image)
+        return alone
+
+
 def _make(kind: str, cache: Path, distribution: Distribution, edition: str) -> None:
     for abandoned in cache.glob(f".making-{kind}-*"):
         _remove(abandoned)
@@ -174,7 +212,10 @@ def _make(kind: str, cache: Path, distribution: Distribution, edition: str) -> N
         if base is None:
             _bootstrap(making, distribution)
         else:
-            _extend(kind, _made(base, cache, distribution, edition) / "root", making)
+            with _held(_made(base, cache, distribution, edition), fcntl.LOCK_SH) as there:
+                if not there:
+                    raise InfrastructureFault(f"the image of {base} was removed; try again")
+                _extend(kind, _image(base, cache, distribution, edition) / "root", making)
         making.chmod(0o755)
         about = _describe(making / "root", _digest(kind, distribution))
         (making / "image.json").write_text(about, encoding="utf-8")

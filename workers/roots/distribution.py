@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from workers.outcome import InfrastructureFault
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_FIELDS = ("RELEASE", "REPO_URI", "COMPONENT", "ARCHITECTURE")
+_FIELDS = ("RELEASE", "REPO_URI", "COMPONENT", "ARCHITECTURE", "CODENAME")
 _SOURCE_OPTIONS = {
     "Acquire::Check-Valid-Until": "check-valid-until",
     "Acquire::Check-Date": "check-date",
@@ -25,6 +25,8 @@ class Distribution:
     """Where base packages come from."""
 
     suite: str
+    """Name of the release in the sources, which may be one such as ``stable``."""
+    codename: str
     architecture: str
     sources: tuple[str, ...]
     """Lines of sources.list(5), each with the keyring it is checked by."""
@@ -40,13 +42,11 @@ def known_distribution(memory: Path) -> Distribution:
     state = _state()
     if memory.exists():
         known = json.loads(memory.read_text(encoding="utf-8"))
-        if known["state"] == state:
-            return Distribution(
-                suite=known["suite"],
-                architecture=known["architecture"],
-                sources=tuple(known["sources"]),
-                apt_options=tuple(known["apt_options"]),
-            )
+        # Another version of this program may have remembered less.
+        if known.pop("state") == state and known.keys() == {x.name for x in fields(Distribution)}:
+            for listed in ("sources", "apt_options"):
+                known[listed] = tuple(known[listed])
+            return Distribution(**known)
     distribution = read_distribution()
     draft = memory.with_name(f"{memory.name}.{os.getpid()}")
     draft.write_text(json.dumps({"state": state, **asdict(distribution)}), encoding="utf-8")
@@ -66,6 +66,7 @@ def read_distribution() -> Distribution:
     if not _KEYRING.exists():
         raise InfrastructureFault(f"{_KEYRING} is missing: install debian-archive-keyring")
     targets = sorted({tuple(line.split()) for line in lines})
+    main = min(targets, key=lambda target: len(target[0]))  # not its updates
     configured = _configuration()
     options = [f"signed-by={_KEYRING}"] + [
         # A base frozen at a date outlives its validity. Said per source, so that other
@@ -77,11 +78,12 @@ def read_distribution() -> Distribution:
     proxies = {key: configured[key] for key in _PROXIES if configured.get(key)}
     direct = {f"{key}::{host}": "DIRECT" for key in proxies for host in ("127.0.0.1", "localhost")}
     return Distribution(
-        suite=min((release for release, *_ in targets), key=len),
+        suite=main[0],
+        codename=main[4],
         architecture=targets[0][3],
         sources=tuple(
             f"deb [{' '.join(options)}] {uri} {release} {component}"
-            for release, uri, component, _ in targets
+            for release, uri, component, *_ in targets
         ),
         apt_options=tuple(f'{key} "{value}";' for key, value in {**proxies, **direct}.items()),
     )

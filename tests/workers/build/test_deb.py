@@ -199,6 +199,23 @@ def test_build_dependencies_come_from_the_given_repository(worker: Worker, tmp_p
     assert unreachable.answer["outcome"] == "infrastructure"
 
 
+def test_packages_for_another_release_of_the_distribution_are_not_built(worker: Worker) -> None:
+    with served(worker.folder("empty")) as url:
+        release = {
+            "path": "release",
+            "format": "deb",
+            "origin": "x",
+            "codename": "woody",
+            "key": "k",
+        }
+        given = ("--served", url, "--repository", json.dumps(release))
+        outcome, _ = _build(worker, worker.tree(_GREET), *given)
+    assert outcome.answer["outcome"] == "infrastructure"
+    assert (
+        "codename 'woody', but root images of this worker are made of" in outcome.answer["reason"]
+    )
+
+
 def test_a_packages_own_script_cannot_use_the_network_of_dependencies(worker: Worker) -> None:
     tree = worker.tree(_GREET)
     with served(worker.folder("empty")) as url:

@@ -243,6 +243,7 @@ class ReleaseRepository:
     package_format: Format
     signer: Signer
     scratch: Path
+    codename: str = CODENAME
 
     def stage(self, packages: Path) -> dict[str, Any]:
         """Stage; it must succeed."""
@@ -288,4 +289,4 @@ class ReleaseRepository:
     def arguments(self, name: str, *more: str | Path) -> list[str | Path]:
         """One of the programs that work on it."""
         which = ("--format", self.package_format, "--repository", self.root)
-        return ["repository", name, *which, "--codename", CODENAME, *more]
+        return ["repository", name, *which, "--codename", self.codename, *more]
