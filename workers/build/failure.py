@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from workers.outcome import ChangeFault, InfrastructureFault
+from workers.sandbox import Stop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,14 +46,13 @@ _NETWORK = re.compile(
 )
 
 
-def explain(result: Result, what: str, log: Path) -> ChangeFault:
-    """Return the fault of a change whose build ended this way."""
+def explain(result: Result, what: str, log: Path) -> ChangeFault | InfrastructureFault:
+    """Return whose fault it is that a build ended this way."""
     facts = {"log": str(log), "stopped": result.stopped}
     lines = first_lines(_text(log))
     if result.stopped is not None:
-        return ChangeFault(
-            f"{what}: {result.why}", "\n".join(result.tail.splitlines()[-5:]), **facts
-        )
+        fault = InfrastructureFault if result.stopped is Stop.HOST else ChangeFault
+        return fault(f"{what}: {result.why}", "\n".join(result.tail.splitlines()[-5:]), **facts)
     cause = lines[0] if lines else result.why
     return ChangeFault(f"{what} failed: {cause}", "\n".join(lines), **facts)
 

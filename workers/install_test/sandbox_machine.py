@@ -6,7 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from workers.install_test.machine import Machine
-from workers.sandbox import Bind, Sandbox
+from workers.outcome import InfrastructureFault
+from workers.sandbox import Bind, Sandbox, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -46,7 +47,7 @@ class SandboxMachine(Machine):
         capture: bool = False,
     ) -> Result:
         """Run a command; no process of it is left afterwards."""
-        return self._sandbox.run(
+        result = self._sandbox.run(
             command,
             as_root=as_root,
             network=network,
@@ -54,6 +55,9 @@ class SandboxMachine(Machine):
             folder=folder,
             capture=capture,
         )
+        if result.stopped is Stop.HOST:
+            raise InfrastructureFault(f"{command[0]}: {result.why}", result.tail)
+        return result
 
     def fetch(self, path: str) -> bytes:
         """Read a file, following no link."""

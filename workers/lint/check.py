@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from workers.lint.judgement import judge
 from workers.names import file_name
 from workers.outcome import BadRequest, ChangeFault, InfrastructureFault
-from workers.sandbox import Limits
+from workers.sandbox import Limits, Stop
 from workers.sandbox.enclosure import run_enclosed
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def lint(
         raise BadRequest(f"there are no packages in {folder}")
     copies = {file.name: file for file in files}
     result = run_enclosed(linter.command, copies, packages, _LIMITS)
+    if result.stopped is Stop.HOST:
+        raise InfrastructureFault(f"{linter.name}: {result.why}", result.tail)
     if result.stopped is not None:
         raise ChangeFault(f"{linter.name} did not come to an end: {result.why}", result.tail)
     if result.status in linter.unreadable:

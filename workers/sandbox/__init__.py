@@ -18,9 +18,10 @@ tmpfs of limited size; it is shared by the runs of one ``Sandbox`` and gone afte
 has its own pid, mount, ipc and (without ``network=True``) network namespace, so nothing that a
 command started outlives it. If the calling process dies, even by ``kill -9``, all of it dies.
 
-Needs Linux 6.6 or newer (attributes on tmpfs), user namespaces, and a range of subordinate ids for
-the calling user (:mod:`workers.users`), whom the namespace's users are not: its root and its
-ordinary user are ids of that range, with no right on the caller's files.
+Needs Linux 5.11 or newer (overlays in user namespaces; from 6.6 on a folder of the image can also
+be removed and made again), and a range of subordinate ids for the calling user
+(:mod:`workers.users`), whom the namespace's users are not: its root and its ordinary user are ids
+of that range, with no right on the caller's files.
 
 The network of ``network=True`` is the host's, loopback included. Run only what must have it that
 way, such as a package manager's download, and not what it downloaded.
@@ -37,8 +38,9 @@ seconds=None, stdin=None, capture=False) -> Result``
     fixed minimal one; nothing is inherited.
 ``Result``
     ``success``, ``status`` (exit status; negative: signal), ``stopped`` (``Stop.TIME``, ``LOG``,
-    ``DISK``, ``MEMORY``, ``KILLED`` or None), ``why`` (one line for a person), ``tail`` (the last
-    lines it printed), ``output`` (bytes, with ``capture``), ``seconds``.
+    ``DISK``, ``MEMORY``, ``PROCESSES``, ``KILLED``, ``HOST`` or None), ``why`` (one line for a
+    person), ``tail`` (the last lines it printed), ``output`` (bytes, with ``capture``),
+    ``seconds``.
 ``Sandbox.write(path, content, *, mode=0o644, owner=0)``
     Puts bytes or an open file's content into a file in the root; missing folders are made.
 ``Sandbox.read(path, *, limit=1 << 20) -> bytes`` / ``Sandbox.names(folder) -> list[str]``

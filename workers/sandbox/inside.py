@@ -301,6 +301,7 @@ def _settle(resolver: str) -> None:
 def _run(
     control: socket.socket, request: dict[str, Any], fds: list[int], upper: int
 ) -> dict[str, Any]:
+    killed_before = _out_of_memory_kills()
     status_reader, status_writer = os.pipe()
     starter = os.fork()
     if starter == 0:
@@ -315,13 +316,23 @@ def _run(
         os.close(fds.pop())
     stopped = _watch(control, starter, request, upper)
     with os.fdopen(status_reader, "rb") as reader:
-        status = reader.read(16)
+        text = reader.read(16)
     while True:  # the kernel reparents the run's init to this process
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
             break
-    return {"status": int(status) if status else -signal.SIGKILL, "stopped": stopped}
+    status = int(text) if text else -signal.SIGKILL
+    killed = status == -signal.SIGKILL or (status and _out_of_memory_kills() > killed_before)
+    # No limit was reached, so it was not for what the command did. A compiler that is killed is an
+    # ordinary failure to whoever called it.
+    return {"status": status, "stopped": stopped or ("host" if killed else None)}
+
+
+def _out_of_memory_kills() -> int:
+    """How often the kernel has killed a process of the host for its memory."""
+    lines = Path("/proc/vmstat").read_bytes().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(b"oom_kill "))
 
 
 def _watch(control: socket.socket, starter: int, request: dict[str, Any], upper: int) -> str | None:

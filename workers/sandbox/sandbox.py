@@ -70,6 +70,9 @@ class Stop(enum.StrEnum):
     MEMORY = "memory"
     PROCESSES = "processes"
     KILLED = "killed"
+    """By a signal that it got itself, such as that of a wrong memory access."""
+    HOST = "host"
+    """By the kernel when the host's memory ran out, or by somebody on the host."""
 
 
 @dataclass(frozen=True)
@@ -281,6 +284,8 @@ class Sandbox:
                 return f"stopped: it had more than {limits.processes} processes and threads"
             case Stop.KILLED:
                 return f"it was killed by signal {-status}"
+            case Stop.HOST:
+                return "it was killed, as the kernel does when the host's memory runs out"
 
 
 class _Run:

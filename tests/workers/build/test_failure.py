@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from workers.build.failure import first_lines
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers.build.failure import explain, first_lines
+from workers.outcome import ChangeFault, InfrastructureFault, ProgramError
+from workers.sandbox import Result, Stop
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_compilers_error_comes_before_its_consequences() -> None:
@@ -53,3 +62,22 @@ def test_at_most_twenty_lines_and_nothing_a_terminal_obeys() -> None:
     found = first_lines(log)
     assert len(found) == 20
     assert set(found) == {"a.c:1:1: error: bad"}
+
+
+@pytest.mark.parametrize(
+    ("stopped", "fault"),
+    [
+        (None, ChangeFault),
+        (Stop.MEMORY, ChangeFault),
+        (Stop.KILLED, ChangeFault),
+        (Stop.HOST, InfrastructureFault),
+    ],
+)
+def test_a_change_is_not_blamed_for_the_hosts_memory(
+    tmp_path: Path, stopped: Stop | None, fault: type[ProgramError]
+) -> None:
+    (tmp_path / "log").write_text("cc1: fatal error: Killed signal terminated program cc1\n")
+    result = Result(2, stopped, seconds=1, tail="", output=b"", why="why")
+    found = explain(result, "building", tmp_path / "log")
+    assert type(found) is fault
+    assert found.facts["stopped"] is stopped

@@ -227,7 +227,12 @@ class TestStops:
                 Stop.PROCESSES,
                 "stopped: it had more than 40 processes and threads",
             ),
-            ("kill -KILL $$", Stop.KILLED, "it was killed by signal 9"),
+            ("kill -SEGV $$", Stop.KILLED, "it was killed by signal 11"),
+            (
+                "kill -KILL $$",
+                Stop.HOST,
+                "it was killed, as the kernel does when the host's memory runs out",
+            ),
         ],
     )
     def test_reason_is_told_apart(

@@ -164,7 +164,8 @@ def _run(command: Sequence[str], output: Output, seconds: float, *, capture: boo
                 end(Stop.LOG)
     timer.cancel()
     output.finish()
-    stopped = reached[0] if reached else None
+    killed = process.returncode == -signal.SIGKILL
+    stopped = reached[0] if reached else Stop.HOST if killed else None
     why = f"it ended with status {process.returncode}"
     if stopped is not None:
         why = f"stopped: limit of {stopped}"
