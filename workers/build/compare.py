@@ -32,23 +32,29 @@ def compare(
 
     RPM packages may have been signed in between. ``changed`` names inputs that were not the same:
     the reason of a difference then tells of them. Raises ChangeFault for the first that differs,
-    with the difference in words of diffoscope(1).
+    with the difference in words of diffoscope(1), or that only one of the builds made.
     """
-    endings = _ENDINGS[package_format]
-    names = sorted(path.name for path in first.iterdir() if path.name.endswith(endings))
+    names, other_names = _packages(package_format, first), _packages(package_format, again)
     if not names:
         raise BadRequest(f"{first} holds no package of a {package_format} build")
-    for name in names:
-        one, other = first / name, again / name
-        if not other.is_file():
+    for name in sorted(names | other_names):
+        if name not in other_names:
             raise ChangeFault(f"{name} was not made when its inputs were built again")
+        if name not in names:
+            raise ChangeFault(f"{name} was made only when the inputs were built again")
+        one, other = first / name, again / name
         if _content(package_format, one) != _content(package_format, other):
             why = f"; its {' and '.join(changed)} changed since" if changed else ""
             raise ChangeFault(
                 f"{name} is another one when it is built again{why}",
                 _difference(one, other, limits),
             )
-    return {"same": names, "changed_inputs": list(changed)}
+    return {"same": sorted(names), "changed_inputs": list(changed)}
+
+
+def _packages(package_format: str, folder: Path) -> set[str]:
+    endings = _ENDINGS[package_format]
+    return {path.name for path in folder.iterdir() if path.name.endswith(endings)}
 
 
 def changed_inputs(first: Mapping[str, Any], again: Mapping[str, Any]) -> list[str]:
