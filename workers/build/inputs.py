@@ -12,6 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workers.files import sha256
+
+# Folders of workers/: how a build is made, in what surroundings, with which of several versions of
+# a dependency. Those of root images are part of an image's identity.
+_PROGRAMS = ("build", "clients", "sandbox")
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -29,8 +35,9 @@ class Inputs:
     @property
     def key(self) -> str:
         """SHA-256 over the inputs and over the programs that make a build of them."""
-        sources = sorted(Path(__file__).parent.glob("*.py"))
-        programs = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sources]
+        top = Path(__file__).parents[1]
+        sources = sorted(file for name in _PROGRAMS for file in (top / name).rglob("*.py"))
+        programs = [sha256(file) for file in sources]
         told = json.dumps([asdict(self), programs], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 

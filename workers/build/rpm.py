@@ -7,6 +7,7 @@ changelog entry), and source archives are made by :mod:`workers.build.tarball`.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import tempfile
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class RpmRequest:
 
     @property
     def options(self) -> dict[str, str]:
-        """What decides the result besides trees and dependencies."""
+        """What decides the result besides trees, dependencies and the source archive."""
         mock = {} if self.mock is None else {"mock": self.mock}
         return {"spec": self.spec, "dist": self.dist, **mock}
 
@@ -133,7 +134,7 @@ def build_rpm(request: BuildRequest, what: RpmRequest) -> dict[str, Any]:
                 {"source": tree_id(request.source), "packaging": tree_id(what.packaging)},
                 image.id,
                 dependencies,
-                what.options,
+                {**what.options, "source_archive": source.archive_sha256},
             )
             before = made_before(request.store, inputs)
             if before is not None:
@@ -179,6 +180,8 @@ class _SourcePackage:
         self._commands = commands
         self._sandbox = commands.sandbox
         self.path = ""
+        self.archive_sha256 = ""
+        """Of Source0, whose bits depend on this worker's compression library too."""
         self._defines = [f"--define=_topdir {_TOP}", *what.defines]
 
     def make(self) -> _Spec:
@@ -233,6 +236,8 @@ class _SourcePackage:
         with tempfile.TemporaryFile() as file:
             source = self._request.source
             write_compressed(source, file, name=spec.archive, top=spec.folder, mtime=spec.epoch)
+            file.seek(0)
+            self.archive_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             self._sandbox.write(f"{_SOURCES}/{spec.archive}", file, owner=BUILD_USER)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.workers.build.repositories import repository, served
 from tests.workers.repository.programs import Signer, end_agent
+from workers.files import sha256
 
 if TYPE_CHECKING:
     from tests.workers.as_user import Outcome, Worker
@@ -102,11 +104,15 @@ def test_same_trees_give_same_bits(worker: Worker, count: _Count) -> None:
     assert first["packages"][0]["header_sha256"] == second["packages"][0]["header_sha256"]
 
 
-def test_another_folder_and_compression_as_the_spec_says(count: _Count) -> None:
+def test_another_folder_and_compression_as_the_spec_says(count: _Count, tmp_path: Path) -> None:
     count.edit("%{name}-%{version}.tar.gz", "v%{version}.tar.xz")
     count.edit("%autosetup -p1", "%autosetup -p1 -n release-%{version}")
     outcome = count.build()
     assert outcome.status == 0, outcome.answer
+    unpack = f"rpm2cpio {count.out / outcome.answer['source']['file']} | cpio --extract --quiet"
+    subprocess.run(["sh", "-c", unpack], cwd=tmp_path, check=True)
+    used = outcome.answer["inputs"]["options"]["source_archive"]
+    assert used == sha256(tmp_path / "v1.2.tar.xz")
     files = {entry[2] for entry in _header(count.out / outcome.answer["source"]["file"]).files}
     assert "v1.2.tar.xz" in files
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ from workers.build.store import find
 if TYPE_CHECKING:
     from tests.workers.as_user import Worker
 
+_CHECKOUT = Path(__file__).parents[3]
 _GREET = Path(__file__).parents[2] / "fixtures" / "packages" / "greet"
 
 
@@ -111,3 +115,20 @@ def test_every_input_counts() -> None:
     ]
     assert len({inputs.key, *(other.key for other in others)}) == len(others) + 1
     assert inputs.key == Inputs("deb", {"source": "1"}, "root", ("a",), {"spec": "x"}).key
+
+
+@pytest.mark.parametrize("program", ["build/executors/mock", "clients/apt", "sandbox/sandbox"])
+def test_the_programs_that_make_a_build_count(tmp_path: Path, program: str) -> None:
+    shutil.copytree(_CHECKOUT / "workers", tmp_path / "workers")
+    ask = "from workers.build.inputs import Inputs; print(Inputs('deb', {}, 'root').key)"
+
+    def key() -> str:
+        command = [sys.executable, "-c", ask]
+        done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    before = key()
+    assert key() == before
+    with (tmp_path / "workers" / f"{program}.py").open("a") as file:
+        file.write("# changed\n")
+    assert key() != before
