@@ -1,20 +1,22 @@
 """Builds made before, found by their inputs.
 
 The store is a folder of ``KEY.json`` beside the artifacts, written by the master alone and read
-over HTTP; each names a build's answer and its files. A build that has lost one of its files, or a
-store that does not answer, means no more than that the build is made.
+over HTTP; each names a build's answer and its files. A build of which a file is lost or damaged, or
+a store that does not answer, means no more than that the build is made.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import requests
 from pydantic import BaseModel, ValidationError
 
-from workers.artifacts.store import Artifacts
+from workers.artifacts.store import Artifacts, fetch
+from workers.outcome import ProgramError
 
 if TYPE_CHECKING:
     from workers.build.inputs import Inputs
@@ -40,17 +42,18 @@ def made_before(store: str | None, inputs: Inputs) -> dict[str, Any] | None:
 
 
 def find(store: str, key: str) -> Kept | None:
-    """The build of these inputs, if it was made and all of it is still there."""
+    """The build of these inputs, if it was made and all of it is still there, unchanged."""
     try:
         answer = requests.get(f"{store}/{key}.json", timeout=_TIMEOUT_SECONDS)
         if answer.status_code == requests.codes.not_found:
             return None
         answer.raise_for_status()
         kept = Kept.model_validate_json(answer.content)
-        for name in kept.artifacts.files:
-            there = requests.head(f"{kept.artifacts.url}/{quote(name)}", timeout=_TIMEOUT_SECONDS)
-            there.raise_for_status()
-    except (requests.RequestException, ValidationError) as error:
+        with tempfile.TemporaryDirectory() as scratch:
+            # A damaged one would be found by every build to come; to read them all takes less
+            # time than to make them.
+            fetch(kept.artifacts, Path(scratch, "files"))
+    except (requests.RequestException, ValidationError, ProgramError) as error:
         sys.stderr.write(f"the store of builds is of no use now: {error}\n")
         return None
     return kept

@@ -14,6 +14,7 @@ import pytest
 from tests.workers.build.repositories import repository, served
 from workers.build.inputs import Inputs
 from workers.build.store import find
+from workers.files import sha256
 
 if TYPE_CHECKING:
     from tests.workers.as_user import Worker
@@ -78,15 +79,18 @@ def test_a_dependency_with_other_content_makes_another_build(worker: Worker) -> 
     assert len(keys) == 2
 
 
-def test_an_entry_that_lost_a_file_is_not_used(tmp_path: Path) -> None:
-    (tmp_path / "a.deb").write_bytes(b"a")
-    built = {"files": {"a.deb": "00"}, "inputs": {"key": "k"}}
+def test_an_entry_of_a_lost_or_damaged_file_is_not_used(tmp_path: Path) -> None:
+    file = tmp_path / "a.deb"
+    file.write_bytes(b"a")
+    built = {"files": {"a.deb": sha256(file)}, "inputs": {"key": "k"}}
     with served(tmp_path) as url:
         _keep(tmp_path, url, built)
         kept = find(url, "k")
         assert kept is not None
         assert kept.built == built
-        (tmp_path / "a.deb").unlink()
+        file.write_bytes(b"b")
+        assert find(url, "k") is None
+        file.unlink()
         assert find(url, "k") is None
 
 
