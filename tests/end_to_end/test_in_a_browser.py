@@ -55,7 +55,7 @@ def test_a_form_refuses_a_change_that_is_not_there_and_checks_one_that_is(
     number = story.of("Print nothing").number
     before = _count(chain, number, "check/main/tree")
     page.login(chain.ready.operator, chain.ready.operator_password)
-    page.open(f"/builders/{_builder(chain, 'check/main/tree')}")
+    page.open(f"/builders/{chain.builder_id('check/main/tree')}")
     page.press("Force check of tree")
     page.enter("change", "999")
     page.press("Start build")
@@ -65,17 +65,12 @@ def test_a_form_refuses_a_change_that_is_not_there_and_checks_one_that_is(
     wait_until(lambda: _count(chain, number, "check/main/tree") == before + 1, _SECONDS)
 
 
-def _builder(chain: Chain, name: str) -> int:
-    answer = requests.get(f"{chain.ready.web}/api/v2/builders?name={name}", timeout=30)
-    return int(answer.json()["builders"][0]["builderid"])
-
-
 def _address_of_first(chain: Chain, builder: str) -> str:
-    return f"/builders/{_builder(chain, builder)}/builds/1"
+    return f"/builders/{chain.builder_id(builder)}/builds/1"
 
 
 def _address_of_last(chain: Chain, change: int, builder: str) -> str:
-    return f"/builders/{_builder(chain, builder)}/builds/{_last(chain, change, builder).number}"
+    return f"/builders/{chain.builder_id(builder)}/builds/{_last(chain, change, builder).number}"
 
 
 def _of(chain: Chain, change: int, builder: str) -> list[Build]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,9 +27,51 @@ GOOD = ("Say in the news", "Mention the gate", "Note the gate", "Say what kind")
 BAD = ("Forget half", "Print nothing")
 
 
-def test_every_change_ended_as_it_should(story: Story) -> None:
-    ends = {tale.line.title: (tale.line.stage, tale.line.good) for tale in story.tales}
-    assert all(good for _, good in ends.values()), ends
+def test_the_summary_says_that_every_change_ended_as_it_should(story: Story) -> None:
+    assert len(story.tales) == len(GOOD) + len(BAD)
+    for title in GOOD:
+        assert (story.of(title).end, story.of(title).as_it_should) == ("published", True)
+    for title in BAD:
+        assert (story.of(title).end, story.of(title).as_it_should) == ("rejected", True)
+    assert "all came out as it should" in story.printed
+
+
+def test_the_summary_shows_why_a_change_that_does_not_compile_was_rejected(story: Story) -> None:
+    told = _told(story, "Forget half")
+    assert told[0] == "    Check failed."
+    assert any(line.startswith("    build-DEB: building ncompress failed: ") for line in told)
+    assert any(re.match(r"     compress42\.c:\d+:\d+: error: ", line) for line in told)
+    assert any(re.match(r"    Log: http://.*/#/builders/\d+/builds/\d+$", line) for line in told)
+
+
+def test_the_summary_shows_why_a_change_that_does_not_work_was_rejected(story: Story) -> None:
+    told = _told(story, "Print nothing")
+    assert any(line.startswith("    install-test: tree: smoke: ") for line in told)
+
+
+def test_two_clients_prove_the_end(story: Story) -> None:
+    apt = re.search(r"^apt-get installed from (\S+), .*:\n(  .*\n)+", story.printed, re.MULTILINE)
+    assert apt is not None
+    assert apt[1].endswith("/near/main/deb")
+    assert "  hello 2.10-3.1\n  ncompress 4.2.4.6-6.1\n" in apt[0]
+    dnf = re.search(r"^dnf installed from (\S+), .*:\n  tree (\S+)", story.printed, re.MULTILINE)
+    assert dnf is not None
+    assert dnf[1].endswith("/far/main/rpm")
+    assert dnf[2].startswith("2.1.0-")
+
+
+def test_the_summary_says_where_the_time_went(story: Story) -> None:
+    for part in ("Gerrit", "root image deb-build", "Buildbot master", "workers"):
+        assert re.search(rf"^│ {part} +│ +[0-9.]+ s │", story.printed, re.MULTILINE), part
+
+
+def test_each_change_is_followed_by_plain_lines_without_a_terminal(story: Story) -> None:
+    number = story.of("Say in the news").number
+    stages = re.findall(rf"^\[ *\d+ s\] {number} hello: [^:]+: (.+)$", story.printed, re.MULTILINE)
+    assert stages[0] == "waiting for check"
+    assert "approved" in stages
+    assert stages[-1] == "published"
+    assert "\x1b" not in story.printed
 
 
 @pytest.mark.parametrize("title", GOOD)
@@ -78,6 +121,19 @@ def test_the_gates_packages_are_published_not_built_again(chain: Chain, story: S
         assert not [name for name in builds[:publish] if name.startswith("build/")]
 
 
+@pytest.mark.parametrize("mirror", where.MIRRORS)
+def test_what_was_synchronised_is_listed(chain: Chain, story: Story, mirror: str) -> None:
+    listed = {
+        package
+        for kind in ("deb", "rpm")
+        for build in chain.builds(f"sync/main/{kind}/{mirror}")
+        if "sync" in build["properties"]
+        for package in build["properties"]["sync"][0]["added"]
+    }
+    for package in ("hello", "ncompress", "tree"):
+        assert any(package in added for added in listed), listed
+
+
 def test_the_deb_repository_is_signed_and_holds_the_new_versions(
     chain: Chain, story: Story, tmp_path: Path
 ) -> None:
@@ -124,7 +180,7 @@ def test_a_clean_root_installs_from_each_mirror_with_signatures_checked(
 def test_no_client_ever_saw_an_error(story: Story) -> None:
     for client in story.clients:
         assert not client.failures, client.failures[0]
-        assert client.done > 0, f"{client.url} was never read"
+        assert client.rounds >= 5, f"{client.url} was hardly read"
 
 
 @pytest.mark.parametrize(
@@ -143,15 +199,10 @@ def test_nobody_acts_without_a_login(chain: Chain, story: Story, method: str, pl
 
 def test_the_gate_does_not_build_again_what_check_built(chain: Chain, story: Story) -> None:
     number = story.of("Say in the news").number
-    url = f"{chain.ready.web}/api/v2"
-    (builder,) = requests.get(f"{url}/builders?name=build/main/hello", timeout=30).json()[
-        "builders"
-    ]
-    builds = requests.get(
-        f"{url}/builders/{builder['builderid']}/builds?property=*&order=buildid", timeout=30
-    ).json()["builds"]
     of_check, *of_gate = [
-        build["properties"] for build in builds if build["properties"]["change"][0] == number
+        build["properties"]
+        for build in chain.builds("build/main/hello")
+        if build["properties"].get("change", [None])[0] == number
     ]
     assert "artifacts" not in of_check["built"][0]
     assert of_gate
@@ -168,3 +219,14 @@ def test_no_other_user_can_look_at_the_signers_keys(chain: Chain, user: str) -> 
     )
     assert result.returncode != 0
     assert "Permission denied" in result.stderr
+
+
+def _told(story: Story, title: str) -> list[str]:
+    """What the summary shows of a rejection."""
+    tale = story.of(title)
+    heading = f"\n{tale.number} {tale.project}: {tale.title}\n  was told in Gerrit:\n"
+    _, found, rest = story.printed.partition(heading)
+    assert found, story.printed[-4000:]
+    lines = rest.splitlines()
+    end = next(n for n, line in enumerate(lines) if not line.startswith("    "))
+    return lines[:end]

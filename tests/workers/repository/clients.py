@@ -116,7 +116,7 @@ class Dnf(Client):
         return _run(("dnf", *always, *command), self.state, {})
 
     def _configure(self, configuration: Path) -> None:
-        (self.state / "root").mkdir(parents=True)
+        (self.state / "root").mkdir(parents=True, exist_ok=True)
         folders = ("reposdir", "cachedir", "varsdir", "logdir", "persistdir")
         key = "gpgcheck=0" if self.key is None else f"gpgcheck=1\ngpgkey=file://{self.key}"
         configuration.write_text(
