@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from master.demo.people import Person
     from master.demo.ready import Ready
+    from master.demo.watching import Build
 
 _SECONDS = 900  # for the whole story; longer means something hangs
 _LOOK_EVERY = 0.5  # seconds between two looks at Buildbot and Gerrit
@@ -57,9 +58,11 @@ def tell(ready: Ready, work: Path, progress: Callable[[Sequence[Line]], Progress
             show.move(tale.line, "waiting for check")
         deadline = time.monotonic() + _SECONDS
         while not all(tale.ended for tale in tales):
+            # Asked once for all changes: each answer is work for the master.
+            builds = buildbot.builds()
             for tale in tales:
                 if not tale.ended:
-                    _follow(tale, buildbot, maintainer, reviewer, show)
+                    _follow(tale, builds.get(tale.number, []), maintainer, reviewer, show)
             if time.monotonic() > deadline:
                 for tale in tales:
                     if not tale.ended:
@@ -69,10 +72,9 @@ def tell(ready: Ready, work: Path, progress: Callable[[Sequence[Line]], Progress
 
 
 def _follow(
-    tale: Told, buildbot: Buildbot, maintainer: Person, reviewer: Person, show: Progress
+    tale: Told, builds: list[Build], maintainer: Person, reviewer: Person, show: Progress
 ) -> None:
     now = standing(maintainer, tale.number)
-    builds = buildbot.builds_of(tale.number)
     if now.verified < 0:
         tale.rejected_with = now.messages[-1]
         expected = tale.proposal.rejected_because

@@ -36,7 +36,6 @@ class Build:
     builder: str
     number: int
     results: int | None  # None while it runs
-    seconds: float
 
 
 class Buildbot:
@@ -46,22 +45,22 @@ class Buildbot:
         self.url = url
         self._builders: dict[int, str] = {}
 
-    def builds_of(self, change: int) -> list[Build]:
-        """Builds about a change, newest first."""
+    def builds(self) -> dict[int, list[Build]]:
+        """The latest builds about each change, by its number, newest first."""
         if not self._builders:
             builders = self._get("builders")["builders"]
             self._builders = {b["builderid"]: b["name"] for b in builders}
-        builds = self._get("builds?order=-buildid&limit=200&property=change")["builds"]
-        return [
-            Build(
-                self._builders.get(build["builderid"], "?"),
-                build["number"],
-                build["results"],
-                (build["complete_at"] or build["started_at"]) - build["started_at"],
-            )
-            for build in builds
-            if build["properties"].get("change", [None])[0] == change
-        ]
+        found: dict[int, list[Build]] = {}
+        for build in self._get("builds?order=-buildid&limit=200&property=change")["builds"]:
+            (change, *_) = build["properties"].get("change", [None])
+            if change is not None:
+                name = self._builders.get(build["builderid"], "?")
+                found.setdefault(change, []).append(Build(name, build["number"], build["results"]))
+        return found
+
+    def builds_of(self, change: int) -> list[Build]:
+        """The latest builds about a change, newest first."""
+        return self.builds().get(change, [])
 
     def _get(self, path: str) -> Any:
         answer = requests.get(
