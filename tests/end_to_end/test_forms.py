@@ -22,10 +22,11 @@ _GOOD = (0, 1)  # Buildbot's results SUCCESS and WARNINGS
 _PACKAGES = ("hello", "tree")  # one of each format; the forms of the third are those of the first
 _FIRST = (
     *(f"{job}/main/{name}" for job in ("check", "gate", "build", "publish") for name in _PACKAGES),
-    "refresh/main/deb",
+    *("refresh/main/deb", "refresh/main/rpm"),
     *(f"sync/main/{kind}/{mirror}" for kind in ("deb", "rpm") for mirror in where.MIRRORS),
     "roots/builder-1",
     "roots/tester-1",
+    "keys/signer-1",
     "clean/artifacts",
     "clean/test-repositories",
 )

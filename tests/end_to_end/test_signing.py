@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from master.commands.web import Web
+from master.configurator.schedulers import force_name
 from master.demo import layout as where
 from master.demo.processes import wait_until
 from master.site import load_site
@@ -45,9 +46,8 @@ def test_a_release_build_gets_no_signature_by_hand(chain: Chain, story: Story) -
 def test_keys_and_log_are_looked_at_by_night_and_by_force(chain: Chain, story: Story) -> None:
     known = requests.get(f"{chain.ready.web}/api/v2/schedulers", timeout=30).json()["schedulers"]
     assert "keys-signer-1" in [scheduler["name"] for scheduler in known]
-    _web(chain).force("force-keys-signer-1", reason="test")
-    wait_until(lambda: bool(_finished(chain, _KEYS)), _SECONDS)
-    (build,) = _finished(chain, _KEYS)
+    web = _web(chain)
+    build = web.wait(web.force(force_name(_KEYS)), _SECONDS)
     assert build["results"] == 0
     steps = requests.get(
         f"{chain.ready.web}/api/v2/builds/{build['buildid']}/steps", timeout=30
@@ -72,8 +72,4 @@ def _build_again(chain: Chain, builder: str) -> dict[str, Any]:
 
 
 def _finished(chain: Chain, builder: str) -> list[dict[str, Any]]:
-    api = f"{chain.ready.web}/api/v2/builders"
-    (found,) = requests.get(f"{api}?name={builder}", timeout=30).json()["builders"]
-    of_it = f"{api}/{found['builderid']}/builds?property=failure&property=failures"
-    builds: list[dict[str, Any]] = requests.get(of_it, timeout=30).json()["builds"]
-    return [build for build in builds if build["complete"]]
+    return [build for build in chain.builds(builder) if build["complete"]]

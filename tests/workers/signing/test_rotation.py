@@ -20,7 +20,7 @@ from tests.workers.repository.programs import (
     succeeded,
 )
 from tests.workers.repository.web import Served, serving
-from workers.clients.repository import Description, Repository
+from workers.clients.repository import Description, Rank, Repository
 from workers.public_keys import fingerprints
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class _Rotation:
             key="release/key.asc",
             fingerprints=site.signing + site.trusted,
         )
-        return fingerprints(Repository(description, self.served.url, None).fetch_key())
+        return fingerprints(Repository(description, self.served.url, Rank.RELEASE).fetch_key())
 
     def expire(self, key: str) -> None:
         """Let a key's time have run out long ago."""
