@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from buildbot.plugins import util
+
 from steps.program import WorkerProgram
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+REPORT = "report"  # folder below the build's working folder: which packages came and went
+FULL = "full"  # property: whether every byte of the mirror is compared
+_SYNC = "sync"  # property
+
+
+@util.renderer
+def _full(properties: Any) -> list[str]:
+    return ["--full"] if properties.getProperty(FULL) else []
+
+
+def did_something(step: Any) -> bool:
+    """Whether a mirror was written, and did not just have everything."""
+    return bool(step.getProperty(_SYNC)["sessions"])
+
 
 class SyncMirror(WorkerProgram):
     """One transaction: the mirror serves the old generation or the new one; answer: ``sync``.
 
-    ``files`` are options of the program with the files they name, if any.
+    The answer counts; the packages are in the folder :data:`REPORT`. ``files`` are options of the
+    program with the files they name, if any.
     """
 
     def __init__(
         self,
-        package_format: str,
         repository: Path,
         rsync: str,
         url: str,
@@ -29,20 +45,18 @@ class SyncMirror(WorkerProgram):
         super().__init__(
             ["mirror", "sync"],
             arguments=[
-                *("--format", package_format, "--repository", str(repository)),
-                *("--to", rsync, "--url", url),
+                *("--repository", str(repository), "--to", rsync, "--url", url),
                 *(word for name, file in files.items() if file for word in (name, str(file))),
+                *("--report", REPORT, _full),
             ],
-            answer="sync",
+            answer=_SYNC,
             name="synchronise",
             **kwargs,
         )
 
-    def succeeded(self, answer: dict[str, Any]) -> Any:
-        """Keep the list of synchronised packages as a log of the step."""
-        lines = [f"+ {package}" for package in answer["added"]]
-        lines += [f"- {package}" for package in answer["removed"]]
+    def succeeded(self, answer: dict[str, Any]) -> None:
+        """Say on the build's page what the mirror's clients got, and what that cost."""
         self.descriptionDone = (
-            f"{len(lines)} packages, {answer['bytes_sent']} bytes in {answer['sessions']} sessions"
+            f"{answer['packages_added']} packages added, {answer['packages_removed']} removed; "
+            f"{answer['bytes_sent']} bytes in {answer['sessions']} sessions"
         )
-        return self.addCompleteLog("packages", "\n".join(lines) + "\n" if lines else "no change\n")

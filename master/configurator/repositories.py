@@ -10,7 +10,7 @@ from master.configurator.builder import SUBJECT, builder
 from master.configurator.signing import signers_of_repository
 from schedulers import builder_names as names
 from steps.artifacts import DescribeArtifacts, FetchArtifacts, keep_artifacts
-from steps.mirror import SyncMirror
+from steps.mirror import REPORT, SyncMirror, did_something
 from steps.record import RECORD
 from steps.release import ACT, CommitRelease, StageRelease, publishes_packages
 from steps.repositories import ReleaseRepository
@@ -145,11 +145,13 @@ def _rewrite(site: Site, release: str, package_format: Format, act: str) -> list
 
 
 def _mirrors(site: Site, release: str, package_format: Format) -> Iterator[util.BuilderConfig]:
+    keep_report = keep_artifacts(
+        REPORT, site.artifacts.root, site.artifacts.url, doStepIf=did_something
+    )
     for name in site.releases[release].mirrors:
         mirror = site.mirrors[name]
         place = f"{release}/{package_format}"
         step = SyncMirror(
-            package_format,
             release_folder(site, release, package_format),
             f"{mirror.rsync}/{place}",
             f"{mirror.url}/{place}",
@@ -164,7 +166,7 @@ def _mirrors(site: Site, release: str, package_format: Format) -> Iterator[util.
             site,
             full_name,
             "repository",
-            [step],
+            [step, keep_report],
             [release, package_format],
             {"release": release},
             locks=[util.MasterLock(full_name).access("exclusive")],

@@ -52,9 +52,9 @@ def _line(bench: Bench, kind: type[Resident]) -> Line:
         web = ending.enter_context(serving(mirrors, top))
         publisher.prepare(gather(there, top / "there"))
         for name in ("own", "plain"):
-            sync(package_format, publisher.root, daemon, web.url, name)
+            sync(publisher.root, daemon, web.url, name)
         publisher.add(new)
-        done = sync(package_format, publisher.root, daemon, web.url, "own")
+        done = sync(publisher.root, daemon, web.url, "own")
         values = {
             LOCKGATE: float(done["bytes_sent"]),
             _PLAIN: _plain(publisher.root, mirrors / "plain"),
@@ -67,13 +67,11 @@ def _line(bench: Bench, kind: type[Resident]) -> Line:
     return line
 
 
-def sync(
-    package_format: str, repository: Path, daemon: Daemon, url: str, name: str
-) -> dict[str, int]:
+def sync(repository: Path, daemon: Daemon, url: str, name: str) -> dict[str, int]:
     """Bring a mirror below what a daemon serves up to date; the answer of the program."""
     return succeeded(
         program(
-            *("mirror", "sync", "--format", package_format, "--repository", repository),
+            *("mirror", "sync", "--repository", repository),
             *("--to", f"rsync://syncer@127.0.0.1:{daemon.port}/mirrors/{name}"),
             *("--url", f"{url}/{name}", "--password-file", daemon.folder / "password"),
         )

@@ -58,7 +58,7 @@ def _line(bench: Bench, kind: type[Resident]) -> Line:
         web = ending.enter_context(serving(served, top))
         publisher.prepare(gather(there, top / "there"))
         own = str(publisher.root.relative_to(served))
-        sync(package_format, publisher.root, daemon, web.url, "mirror")
+        sync(publisher.root, daemon, web.url, "mirror")
         key = publisher.root / "key.asc"
         clients = [
             web.client(package_format, path, key)
@@ -72,7 +72,7 @@ def _line(bench: Bench, kind: type[Resident]) -> Line:
                 for package in hot:
                     began = time.monotonic()
                     publisher.add(package)
-                    sync(package_format, publisher.root, daemon, web.url, "mirror")
+                    sync(publisher.root, daemon, web.url, "mirror")
                     time.sleep(max(0, began + _SECONDS_BETWEEN - time.monotonic()))
             finally:
                 done.set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
 
 import click
 
@@ -11,9 +10,6 @@ from workers.mirrors import sync as syncing
 from workers.mirrors.served import Served
 from workers.mirrors.target import read_target
 from workers.outcome import succeed
-
-if TYPE_CHECKING:
-    Format = Literal["deb", "rpm"]
 
 _FILE = click.Path(path_type=Path)
 
@@ -24,7 +20,6 @@ def mirror() -> None:
 
 
 @mirror.command()
-@click.option("--format", "package_format", type=click.Choice(["deb", "rpm"]), required=True)
 @click.option("--repository", type=click.Path(path_type=Path), required=True)
 @click.option(
     "--to", required=True, help="rsync://USER@HOST:PORT/MODULE/PATH or ssh://USER@HOST:PORT/PATH"
@@ -33,20 +28,20 @@ def mirror() -> None:
 @click.option("--password-file", type=_FILE, help="rsync: the user's password.")
 @click.option("--identity-file", type=_FILE, help="ssh: the private key.")
 @click.option("--known-hosts", type=_FILE, help="ssh: the mirror's host keys; no other is trusted.")
-@click.option("--full", is_flag=True, help="Compare everything: somebody else touched the mirror.")
+@click.option("--full", is_flag=True, help="Compare every byte of what the mirror has.")
+@click.option("--report", type=_FILE, help="Folder for sync.json and sync.txt: what came and went.")
 def sync(
-    package_format: str,
     repository: Path,
     to: str,
     url: str,
     password_file: Path | None,
     identity_file: Path | None,
     known_hosts: Path | None,
+    report: Path | None,
     *,
     full: bool,
 ) -> None:
     """Bring one mirror to what the repository has published, as one transaction."""
     target = read_target(to, password_file, identity_file, known_hosts)
     mirrored = syncing.Mirror(target, Served.at(url))
-    which = cast("Format", package_format)
-    succeed(syncing.sync(which, repository.resolve(), mirrored, full=full))
+    succeed(syncing.sync(repository.resolve(), mirrored, full=full, report_to=report))

@@ -1,17 +1,22 @@
-"""What a repository offers to a mirror, and how that differs from what is there. Pure but for
-looking at the disk once.
-"""
+"""What a repository offers to a mirror, and how that differs from what is there."""
 
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from workers.mirrors.kinds import FIXED_FOLDERS, is_fixed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
+
+NEXT = ".next"
+"""Folder of a mirror: what changes is brought there, before clients see it."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,45 @@ class Entry:
     """Names with one inode are one file."""
 
 
-def list_repository(root: Path) -> dict[str, Entry]:
-    """All files below a repository's root that clients may see, by their paths."""
-    return dict(_walk(root, ""))
+@dataclass(frozen=True)
+class Offer:
+    """What a repository has for its mirrors at one moment."""
+
+    commits: dict[str, str]
+    """SHA-256 of each commit point, by path."""
+    changing: dict[str, Entry]
+    """Files of which clients expect the content that belongs to the generation they read."""
+    fixed: dict[str, Entry]
+    """All others."""
+
+    @cached_property
+    def coming(self) -> dict[str, Entry]:
+        """What a mirror must have before clients may see the generation."""
+        hidden = {f"{NEXT}/{path}": entry for path, entry in self.changing.items()}
+        return {**self.fixed, **hidden}
+
+    @cached_property
+    def listing(self) -> dict[str, Entry]:
+        """What a mirror has in the end."""
+        return {**self.coming, **self.changing}
+
+
+def list_fixed(root: Path) -> dict[str, Entry]:
+    """The files below a repository's root that clients may see and that never change, by path."""
+    return {path: entry for path, entry in _walk(root, "") if is_fixed(path)}
+
+
+def list_changing(root: Path) -> dict[str, Entry]:
+    """All others that clients may see. There are few of them, whatever is published."""
+    few = _walk(root, "", without=FIXED_FOLDERS)
+    return {path: entry for path, entry in few if not is_fixed(path)}
+
+
+def entry_of(path: Path) -> Entry:
+    """What is told of one file."""
+    about = path.stat(follow_symlinks=False)
+    target = f" -> {path.readlink()}" if stat.S_ISLNK(about.st_mode) else ""
+    return Entry(f"{about.st_size}:{about.st_mtime_ns}{target}", about.st_ino)
 
 
 def to_send(listing: Mapping[str, Entry], there: Mapping[str, str]) -> list[str]:
@@ -57,18 +98,18 @@ def _folders(path: str) -> Iterator[str]:
         yield path
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Entry]]:
+def _walk(
+    folder: Path, prefix: str, *, without: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Entry]]:
     # What expires meanwhile is not there.
     with suppress(FileNotFoundError), os.scandir(folder) as found:
         for entry in found:
             # Hidden names are the publisher's own.
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name in without:
                 continue
             path = f"{prefix}{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(folder / entry.name, f"{path}/")
+                yield from _walk(folder / entry.name, f"{path}/", without=without)
                 continue
             with suppress(FileNotFoundError):
-                about = entry.stat(follow_symlinks=False)
-                target = f" -> {(folder / entry.name).readlink()}" if entry.is_symlink() else ""
-                yield path, Entry(f"{about.st_size}:{about.st_mtime_ns}{target}", about.st_ino)
+                yield path, entry_of(Path(entry.path))

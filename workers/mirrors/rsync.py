@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from dataclasses import dataclass, field
+import sys
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workers.mirrors.listing import NEXT
 from workers.outcome import InfrastructureFault
 
 if TYPE_CHECKING:
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
     from workers.mirrors.target import Target
 
 _IDLE_SECONDS = 60
+# Nothing is said while a large file is read to be compared.
+_IDLE_SECONDS_COMPARING = 600
 _LONGEST_SECONDS = 4 * 3600
+_SECONDS_BETWEEN_WORDS = 60
 # Connection, protocol stream, partial transfers, vanished files, time-outs; ssh's own failure.
 _MAY_PASS = (10, 12, 23, 24, 30, 35, 255)
 # Told with a status that other troubles have too.
@@ -25,7 +31,8 @@ _PASSES = re.compile(r"max connections \(\d+\) reached")
 _NEVER_PASSES = re.compile(
     r"auth failed|Unknown module|Host key verification failed|Permission denied|read only"
 )
-_PACKAGES = (".deb", ".rpm", ".dsc")
+# `%i` has eleven characters, and one blank follows; a name may begin and end with blanks.
+_NAME_AT = 12
 # How rsync writes a byte that is no printable ASCII character.
 _ESCAPED = re.compile(rb"\\#([0-7]{3})")
 
@@ -41,34 +48,30 @@ class Rsync:
     target: Target
     repository: Path
     sessions: int = 0
+    files_sent: int = 0
+    """Those of which content was sent; others are linked."""
+    files_removed: int = 0
     sent: int = 0
     """Bytes, of all sessions."""
     received: int = 0
-    added: set[str] = field(default_factory=set)
-    """Packages that the mirror got."""
-    removed: set[str] = field(default_factory=set)
-    """Packages that it lost."""
 
-    def send(self, paths: Sequence[str]) -> None:
-        """Bring some files of the repository, all of them in one session."""
-        self._run(["--fuzzy", "--from0", "--files-from=-", f"{self.repository}/"], paths)
-
-    def send_all(self, excluded: Sequence[str]) -> None:
-        """Bring the whole repository without what is excluded."""
+    def send(self, folder: Path, *, compare: bool = False) -> None:
+        """Bring all files of a folder; with ``compare`` whatever size and time say of them."""
         # A folder of a stranger may be where a file belongs.
-        options = ["--recursive", "--fuzzy", "--force", *_excluding(excluded)]
-        self._run([*options, f"{self.repository}/"])
+        options = ["--recursive", "--fuzzy", "--force"]
+        if compare:
+            options += ["--checksum", f"--timeout={_IDLE_SECONDS_COMPARING}"]
+        self._talk([*options, f"{folder}/"])
 
-    def strangers(self, excluded: Sequence[str]) -> list[str]:
-        """What the mirror has and the repository has not, without what is excluded."""
-        options = ["--recursive", "--dry-run", "--delete", *_excluding(excluded)]
-        output = self._talk([*options, f"{self.repository}/"])
-        names = (line.partition(" ")[2] for line in output if line.startswith("*deleting "))
-        return [_unescaped(name.strip()).rstrip("/") for name in names]
-
-    def send_from(self, folder: Path) -> None:
-        """Bring the files of another folder."""
-        self._run(["--recursive", f"{folder}/"])
+    def strangers(self, folder: Path) -> list[str]:
+        """What the mirror has and a folder has not, but for hidden names of others."""
+        options = ["--recursive", "--dry-run", "--delete", f"--include=/{NEXT}", "--exclude=.*"]
+        lines = self._talk([*options, f"{folder}/"])
+        return [
+            _unescaped(line[_NAME_AT:]).rstrip("/")
+            for line in lines
+            if line.startswith("*deleting ")
+        ]
 
     def remove(self, paths: Sequence[str]) -> None:
         """Take away files and whole folders that the repository has no more."""
@@ -79,49 +82,58 @@ class Rsync:
             "--from0",
             "--files-from=-",
         ]
-        self._run([*options, f"{self.repository}/"], paths)
-
-    def _run(self, arguments: Sequence[str], paths: Sequence[str] = ()) -> None:
-        for line in self._talk(arguments, paths):
-            change, _, name = line.partition(" ")
-            if not name.strip().endswith(_PACKAGES):
-                continue
-            if change.startswith("<f+++"):
-                self.added.add(name.strip())
-            elif change == "*deleting":
-                self.removed.add(name.strip())
+        lines = self._talk([*options, f"{self.repository}/"], paths)
+        gone = (line for line in lines if line.startswith("*deleting "))
+        self.files_removed += sum(not line.endswith("/") for line in gone)
 
     def _talk(self, arguments: Sequence[str], paths: Sequence[str] = ()) -> list[str]:
         """One session; answers what was said of each file."""
         self.sessions += 1
+        with self.target.options() as options:
+            process = subprocess.Popen(
+                [
+                    # A commit point must not be sent by what is left of a killed sync.
+                    *("setpriv", "--pdeathsig", "KILL", "--"),
+                    *("rsync", "--links", "--times", "--omit-dir-times", "--perms"),
+                    *("--hard-links", "--chmod=D755,F644"),
+                    # Times in seconds do not tell two publishes of one second apart. Of its own,
+                    # shorter word for that rrsync(1) knows nothing.
+                    "--remote-option=--modify-window=-1",
+                    *("--mkpath", "--out-format=%i %n", "--stats"),
+                    *(f"--timeout={_IDLE_SECONDS}", *options, *arguments),
+                    f"{self.target.destination}/",
+                ],
+                env={**os.environ, "LC_ALL": "C"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+            )
+            with process:
+                output, said = self._ended(process, "".join(f"{path}\0" for path in paths))
+        self.sent += _number("Total bytes sent", output)
+        self.received += _number("Total bytes received", output)
+        if process.returncode != 0:
+            raise _trouble(process.returncode, said)
+        lines = output.split("\n")
+        self.files_sent += sum(line.startswith("<f") for line in lines)
+        return lines
+
+    def _ended(self, process: subprocess.Popen[str], given: str) -> tuple[str, str]:
+        """What a session said when it is over; meanwhile people are told that it goes on."""
+        began, text = time.monotonic(), given
         try:
-            with self.target.options() as options:
-                result = subprocess.run(
-                    [
-                        # A commit point must not be sent by what is left of a killed sync.
-                        *("setpriv", "--pdeathsig", "KILL", "--"),
-                        *("rsync", "--links", "--times", "--perms", "--hard-links"),
-                        "--chmod=D755,F644",
-                        # Times in seconds do not tell two publishes of one second apart.
-                        *("--modify-window=-1", "--mkpath", "--out-format=%i %n", "--stats"),
-                        *(f"--timeout={_IDLE_SECONDS}", *options, *arguments),
-                        f"{self.target.destination}/",
-                    ],
-                    env={**os.environ, "LC_ALL": "C"},
-                    input="".join(f"{path}\0" for path in paths),
-                    capture_output=True,
-                    encoding="utf-8",
-                    errors="replace",
-                    timeout=_LONGEST_SECONDS,
-                    check=False,
-                )
-        except subprocess.TimeoutExpired as error:
-            raise NotYet(f"rsync: not done after {_LONGEST_SECONDS} seconds") from error
-        self.sent += _number("Total bytes sent", result.stdout)
-        self.received += _number("Total bytes received", result.stdout)
-        if result.returncode != 0:
-            raise _trouble(result.returncode, result.stderr)
-        return result.stdout.splitlines()
+            while (seconds := time.monotonic() - began) < _LONGEST_SECONDS:
+                try:
+                    return process.communicate(text, timeout=_SECONDS_BETWEEN_WORDS)
+                except subprocess.TimeoutExpired:
+                    text = ""  # it has been given
+                    sys.stderr.write(f"session {self.sessions}: {seconds / 60:.0f} minutes\n")
+                    sys.stderr.flush()
+        finally:
+            process.kill()
+        raise InfrastructureFault(f"rsync: not done after {seconds:.0f} seconds")
 
 
 def _trouble(status: int, said: str) -> NotYet | InfrastructureFault:
@@ -133,10 +145,6 @@ def _trouble(status: int, said: str) -> NotYet | InfrastructureFault:
     if refusal is not None:
         reason = next(line for line in lines if refusal[0] in line)
     return InfrastructureFault(f"rsync is refused: {reason}", said[-1000:])
-
-
-def _excluding(patterns: Sequence[str]) -> list[str]:
-    return [f"--exclude={pattern}" for pattern in patterns]
 
 
 def _unescaped(name: str) -> str:

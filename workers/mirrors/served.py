@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -10,27 +11,28 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from workers.files import sha256_of
+from workers.mirrors.kinds import kind
 from workers.mirrors.rsync import NotYet
 from workers.outcome import BadRequest
+from workers.web import NOT_THERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-_TIMEOUT_SECONDS = 60
-_MOST_PACKAGES_ASKED_FOR = 200
-# What commit points lead to; never changes, whatever is published meanwhile.
-_INDEX = re.compile(r"dists/[^/]+/([^/]+/)+by-hash/.*|repodata/[0-9a-f]{64}-.*")
-_SNAPSHOT = re.compile(r"dists/[^/]+/snapshots/.*")
-_PACKAGE = re.compile(r".*\.(deb|rpm|dsc)")
-_GONE = (requests.codes.not_found, requests.codes.gone, requests.codes.forbidden)
+_TIMEOUT_SECONDS = (10, 30)  # to connect, and of silence
+_MOST_BYTES = 1 << 24  # of a commit point; they have some thousands
+_PART_BYTES = 512  # of each file that is looked at
+_MOST_OF_A_KIND = 50
 
 
-@dataclass(frozen=True)
+@dataclass
 class Served:
-    """A mirror's address; use :meth:`at`."""
+    """A mirror's address; use :meth:`at`. Methods raise NotYet for what may pass."""
 
     url: str
+    read: int = 0
+    """Bytes, of all answers."""
     _session: requests.Session = field(default_factory=requests.Session, repr=False)
 
     @classmethod
@@ -47,61 +49,89 @@ class Served:
         return cls(url.rstrip("/"))
 
     def digest(self, path: str) -> str | None:
-        """SHA-256 of a file; None if there is none. Raises NotYet when that cannot be told."""
-        answer = self._ask("GET", path)
-        if answer.status_code in _GONE:
-            return None
-        if not answer.ok:
-            raise NotYet(f"{self.url}/{path} cannot be read: status {answer.status_code}")
-        return sha256_of(answer.content)
+        """SHA-256 of a file; None if there is none. NotYet when that cannot be told."""
+        with self._asked(path) as answer:
+            if answer.status_code in NOT_THERE:
+                return None
+            if not answer.ok:
+                raise self._trouble(path, "cannot be read", answer)
+            content = self._content(answer, _MOST_BYTES + 1)
+            if len(content) > _MOST_BYTES:
+                raise self._trouble(path, "is no commit point: it does not end", answer)
+            return sha256_of(content)
 
     def must_serve(self, contents: Mapping[str, bytes]) -> None:
-        """Raises NotYet unless these files are served just so."""
+        """NotYet unless these files are served just so."""
         for path, content in contents.items():
-            answer = self._ask("GET", path)
-            if not answer.ok or answer.content != content:
-                raise NotYet(
-                    f"{self.url}/{path} does not serve what was sent (status {answer.status_code})"
-                )
+            with self._asked(path) as answer:
+                if not answer.ok or self._content(answer, len(content) + 1) != content:
+                    raise self._trouble(path, "does not serve what was sent", answer)
 
-    def must_have(self, root: Path, paths: Iterable[str]) -> None:
-        """Raises NotYet unless it serves these files of a repository.
+    def must_have(self, known: Mapping[str, Path]) -> None:
+        """NotYet unless files are served, by path, in full and with the last bytes that ours have.
 
-        Indexes are read; of packages the sizes are asked, of very many of them those of some.
+        Of very many of a kind some are looked at. What rsync(1) brought has been compared as a
+        whole; this is whether it can be had where clients ask for it.
         """
-        known = list(paths)
-        for path in known:
-            own = root / path
-            # One that expired meanwhile is led to from nowhere any more.
-            if _INDEX.fullmatch(path) and not _SNAPSHOT.fullmatch(path) and own.is_file():
-                self.must_serve({path: own.read_bytes()})
-        packages = [path for path in known if _PACKAGE.fullmatch(path)]
-        step = -(-len(packages) // _MOST_PACKAGES_ASKED_FOR) or 1
-        for path in packages[::step]:
-            self._must_have_package(root / path, path)
-        for link in (path for path in known if (root / path).is_symlink()):
-            # A package through it: daemons without chroot change links unless told not to.
-            behind = next((file for file in (root / link).rglob("*") if file.is_file()), None)
-            if behind is not None:
-                self._must_have_package(behind, str(behind.relative_to(root)))
+        for path in sample(known):
+            self._must_have(path, known[path])
 
-    def _must_have_package(self, own: Path, path: str) -> None:
-        if not own.is_file():
-            return
-        answer = self._ask("HEAD", path)
-        size = int(answer.headers.get("Content-Length", -1))
-        if not answer.ok or size != own.stat().st_size:
-            raise NotYet(f"{self.url}/{path} is not there in full: status {answer.status_code}")
+    def _must_have(self, path: str, own: Path) -> None:
+        size = own.stat().st_size
+        start = max(size - _PART_BYTES, 0)
+        with own.open("rb") as file:
+            first = file.read(_PART_BYTES)
+            file.seek(start)
+            last = file.read()
+        # Of nothing there is no part.
+        with self._asked(path, **({"Range": f"bytes={start}-"} if size else {})) as answer:
+            # One byte more: to its end, so that the connection can be used again.
+            part = self._content(answer, _PART_BYTES + 1)
+            if answer.status_code == requests.codes.partial_content:
+                total = answer.headers.get("Content-Range", "").rpartition("/")[2]
+                there = part == last and total in (str(size), "*")
+            else:
+                # A server that knows no parts sends all, and need not say how much that is.
+                total = answer.headers.get("Content-Length", str(size))
+                there = answer.ok and part[:_PART_BYTES] == first and total == str(size)
+            if not there:
+                raise self._trouble(path, "is not there in full", answer)
 
-    def _ask(self, method: str, path: str) -> requests.Response:
+    def _trouble(self, path: str, what: str, answer: requests.Response) -> NotYet:
+        return NotYet(f"{self.url}/{path} {what} (status {answer.status_code})")
+
+    def _content(self, answer: requests.Response, most: int) -> bytes:
+        """What is answered, or the beginning of more."""
+        content = b""
+        for piece in answer.iter_content(min(most, 1 << 16)):
+            content += piece
+            self.read += len(piece)
+            if len(content) >= most:
+                break
+        return content[:most]
+
+    @contextmanager
+    def _asked(self, path: str, **headers: str) -> Iterator[requests.Response]:
+        # What a cache on the way remembers is no answer; nor is a compressed one.
+        always = {"Cache-Control": "no-cache", "Accept-Encoding": "identity"}
         try:
-            return self._session.request(
-                method,
+            with self._session.get(
                 f"{self.url}/{quote(path)}",
                 timeout=_TIMEOUT_SECONDS,
-                allow_redirects=True,
-                # What a cache on the way remembers is no answer; nor is a compressed one.
-                headers={"Cache-Control": "no-cache", "Accept-Encoding": "identity"},
-            )
+                headers={**always, **headers},
+                stream=True,
+            ) as answer:
+                yield answer
         except requests.RequestException as error:
             raise NotYet(f"{self.url}/{path} does not answer: {error}") from error
+
+
+def sample(paths: Iterable[str]) -> list[str]:
+    """Some of the paths, of each kind. Pure."""
+    kinds: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        kinds.setdefault(kind(path), []).append(path)
+    found: list[str] = []
+    for of_kind in kinds.values():
+        found += of_kind[:: -(-len(of_kind) // _MOST_OF_A_KIND)]
+    return found

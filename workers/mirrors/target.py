@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _USER = re.compile(r"[a-z_][a-z0-9_-]*")
 _SSH_PORT = 22
+# One that is down shall be known to be soon: it is tried again later.
+_CONNECT_SECONDS = 10
 # No host is trusted that the operator did not name, and nobody is asked for anything.
 _SSH_CONFIGURATION = """\
 Host *
@@ -33,7 +35,7 @@ Host *
   IdentityAgent none
   LogLevel ERROR
   Port {port}
-  ConnectTimeout 60
+  ConnectTimeout {seconds}
   ServerAliveInterval 20
   ServerAliveCountMax 3
 """
@@ -54,7 +56,7 @@ class Daemon:
     @contextmanager
     def options(self) -> Iterator[list[str]]:
         """What rsync(1) must be told to get there."""
-        yield [f"--password-file={self.password_file}", "--contimeout=60"]
+        yield [f"--password-file={self.password_file}", f"--contimeout={_CONNECT_SECONDS}"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,10 @@ class Ssh:
             configuration = Path(folder) / "config"
             configuration.write_text(
                 _SSH_CONFIGURATION.format(
-                    known_hosts=self.known_hosts, identity=self.identity_file, port=self.port
+                    known_hosts=self.known_hosts,
+                    identity=self.identity_file,
+                    port=self.port,
+                    seconds=_CONNECT_SECONDS,
                 ),
                 encoding="utf-8",
             )

@@ -13,6 +13,7 @@ import requests
 import tenacity
 
 from workers.outcome import BadRequest, InfrastructureFault
+from workers.web import NOT_THERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT_SECONDS = 60
 _CHUNK = 1 << 20
-_MISSING = (requests.codes.not_found, requests.codes.gone, requests.codes.forbidden)
 
 
 class Reader(Protocol):
@@ -97,7 +97,7 @@ class Address:
     )
     def _fetch(self, url: str, copy: Path) -> bool:
         with self._session.get(url, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
-            if answer.status_code in _MISSING:
+            if answer.status_code in NOT_THERE:
                 return False
             answer.raise_for_status()
             with copy.open("wb") as content:

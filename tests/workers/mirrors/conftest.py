@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from tests.workers.repository.conftest import (
     signer,
 )
 from tests.workers.repository.programs import Outcome, program, start, succeeded
+from workers.mirrors.listing import NEXT
 
 if TYPE_CHECKING:
     import subprocess
@@ -62,8 +64,9 @@ class Mirror:
         return path
 
     def hidden(self) -> list[Path]:
-        """Files it has that no client may ask for."""
-        return [path for path in self.root.rglob("*") if path.name.startswith(".")]
+        """Hidden files it has, but for those that the next sync begins with."""
+        hidden = (path for path in self.root.rglob(".*") if path != self.root / NEXT)
+        return list(hidden)
 
     def arguments(
         self, *more: str | Path, port: int | None = None, url: str | None = None
@@ -71,10 +74,20 @@ class Mirror:
         """The program that brings it up to date."""
         to = f"rsync://syncer@127.0.0.1:{port or self.daemon.port}/mirrors/mirror"
         return [
-            *("mirror", "sync", "--format", self.repository.package_format),
-            *("--repository", self.repository.root, "--to", to, "--url", url or self.url),
-            *("--password-file", self.daemon.folder / "password", *more),
+            *("mirror", "sync", "--repository", self.repository.root, "--to", to),
+            *("--url", url or self.url, "--password-file", self.daemon.folder / "password"),
+            *("--report", self.report, *more),
         ]
+
+    @property
+    def report(self) -> Path:
+        """Folder of what the last sync reported."""
+        return self.daemon.folder / "report"
+
+    def reported(self) -> dict[str, Any]:
+        """The same, read."""
+        told: dict[str, Any] = json.loads((self.report / "sync.json").read_bytes())
+        return told
 
     def sync(self, *more: str | Path, **where: Any) -> dict[str, Any]:
         """Bring it up to date; that must succeed."""

@@ -22,9 +22,10 @@ class Cutter(ThreadingTCPServer):
 
     daemon_threads = True
 
-    def __init__(self, to: int, seed: str) -> None:
+    def __init__(self, to: int, seed: str, most_bytes: int = _MOST_BYTES) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
         self.to = to
+        self.most_bytes = most_bytes
         self.cuts = 0
         self.tired = False
         """Whether it has stopped breaking connections."""
@@ -41,7 +42,7 @@ class Cutter(ThreadingTCPServer):
         with self._lock:
             if self.tired or self._random.random() > _CUT:
                 return None
-            return self._random.randrange(_MOST_BYTES)
+            return self._random.randrange(self.most_bytes)
 
     def count(self) -> None:
         """A connection was broken."""

@@ -44,17 +44,23 @@ class Daemon:
             (folder / name).write_text(text)
             (folder / name).chmod(0o600)
         configuration = _CONFIGURATION.format(folder=folder, path=served)
-        (folder / "rsyncd.conf").write_text(configuration)
         with free_ports(1) as (port,):
             pass
-        return cls(port, folder)
+        made = cls(port, folder)
+        made.configuration.write_text(configuration)
+        return made
+
+    @property
+    def configuration(self) -> Path:
+        """Its rsyncd.conf(5)."""
+        return self.folder / "rsyncd.conf"
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start it, and wait until it listens."""
         process = subprocess.Popen(
             [
                 *("rsync", "--daemon", "--no-detach", "--address", "127.0.0.1"),
-                *("--port", str(self.port), "--config", self.folder / "rsyncd.conf"),
+                *("--port", str(self.port), "--config", self.configuration),
             ]
         )
         wait_until(lambda: _listens(self.port), "the rsync daemon")
