@@ -169,5 +169,17 @@ def _mirrors(site: Site, release: str, package_format: Format) -> Iterator[util.
             [step, keep_report],
             [release, package_format],
             {"release": release},
-            locks=[util.MasterLock(full_name).access("exclusive")],
+            locks=[
+                util.MasterLock(full_name).access("exclusive"),
+                synchronising(site).access("counting"),
+            ],
         )
+
+
+def synchronising(site: Site) -> util.WorkerLock:
+    """What syncs share: half of what each repository worker does at once.
+
+    The other half is for publishing, whatever mirrors do not answer.
+    """
+    most = {name: site.workers[name].max_builds // 2 for name in site.workers_of("repository")}
+    return util.WorkerLock("synchronising", maxCountForWorker=most)

@@ -15,6 +15,7 @@ from schedulers.gate_shell.scheduler import GateScheduler
 from schedulers.gate_shell.work import BUILD, TEST
 from schedulers.ports import PackagePlan, ReleasePlan
 from schedulers.publish import PublishScheduler
+from steps.mirror import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,6 +163,15 @@ def _periodic(site: Site) -> Iterator[Any]:
                     builderNames=[names.of_mirror(release, package_format, mirror)],
                     periodicBuildTimer=site.repositories.mirror_minutes * _MINUTE,
                 )
+                # On Sunday night: all of it is read, here and there.
+                yield schedulers.Nightly(
+                    name=_identifier("compare", release, package_format, mirror),
+                    builderNames=[names.of_mirror(release, package_format, mirror)],
+                    properties={FULL: True},
+                    dayOfWeek=6,
+                    hour=4,
+                    minute=23,
+                )
         if "deb" in site.formats_of(release):
             # Only APT has clients that refuse a repository for its age; three refreshes may fail
             # before they do.
@@ -217,7 +227,12 @@ def _forms_of_repositories(site: Site) -> Iterator[Any]:
             )
             yield _form(names.of_repository("refresh", release, package_format))
             for mirror in settings.mirrors:
-                yield _form(names.of_mirror(release, package_format, mirror))
+                yield _form(
+                    names.of_mirror(release, package_format, mirror),
+                    util.BooleanParameter(
+                        name=FULL, label="compare every byte of the mirror", default=False
+                    ),
+                )
 
 
 def _form(builder: str, *parameters: Any) -> Any:

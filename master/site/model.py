@@ -298,6 +298,13 @@ class Site(Table):
             for role in ("builder", "repository", "signer", "tester")
             if role not in roles
         ]
+        if any(release.mirrors for release in self.releases.values()):
+            problems += [
+                f"workers.{name}.max_builds: a site with mirrors needs at least 2 here: one that "
+                "waits for a mirror may not hold up publishing"
+                for name in self.workers_of("repository")
+                if self.workers[name].max_builds < 2
+            ]
         branches = [release.branch for release in self.releases.values()]
         problems += [
             f"releases: branch `{branch}` belongs to more than one release"

@@ -77,6 +77,16 @@ def test_a_release_without_a_key_for_its_packages_is_refused(good: str, tmp_path
     assert "nothing is published unsigned" in problem
 
 
+def test_mirrors_may_not_hold_up_publishing(good: str, tmp_path: Path) -> None:
+    text = good.replace("max_builds = 4", "max_builds = 1")
+    (problem,) = problems(text, tmp_path)
+    assert "workers.repository-1.max_builds: a site with mirrors needs at least 2" in problem
+    text = text.replace('mirrors = ["near", "far"]', "mirrors = []")
+    path = tmp_path / "alone.toml"
+    path.write_text(text, encoding="utf-8")
+    assert load_site(path).a_worker("repository").max_builds == 1
+
+
 def test_a_password_in_an_address_is_refused(good: str, tmp_path: Path) -> None:
     text = good.replace(
         'url = "http://127.0.0.1:20001"', 'url = "http://admin:secret@127.0.0.1:20001"'

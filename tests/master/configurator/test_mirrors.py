@@ -1,0 +1,60 @@
+"""The builders that bring mirrors up to date, and when they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from master.configurator.builders import builders
+from master.configurator.repositories import synchronising
+from master.configurator.schedulers import all_schedulers
+from master.demo.layout import Layout, Ports
+from master.demo.site_file import site_file
+from master.site import load_site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from master.site import Site
+
+_SYNCS = [f"sync/main/{kind}/{mirror}" for kind in ("deb", "rpm") for mirror in ("far", "near")]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """The demonstration's site."""
+    keys = {"deb": "A" * 40, "rpm": "B" * 40}
+    path = tmp_path / "site.toml"
+    ports = Ports(*range(20001, 20008))
+    path.write_text(site_file(Layout(tmp_path), ports, keys, tmp_path / "known_hosts"))
+    return load_site(path)
+
+
+def test_syncs_leave_half_of_a_worker_to_publishing(site: Site) -> None:
+    share = synchronising(site).access("counting")
+    # Buildbot takes equal ones for the same.
+    assert hash(share.lockid) == hash(synchronising(site))
+    assert share.lockid.maxCountForWorker == {"repository-1": 2}
+    assert site.workers["repository-1"].max_builds == 4
+    sharing = [made.name for made in builders(site) if share in (made.locks or ())]
+    assert sorted(sharing) == _SYNCS
+
+
+def test_every_byte_of_each_mirror_is_compared_once_a_week(site: Site) -> None:
+    weekly = {name: said for name, said in _schedulers(site).items() if name.startswith("compare-")}
+    assert sorted(name for said in weekly.values() for name in said["builderNames"]) == _SYNCS
+    for said in weekly.values():
+        assert said["properties"] == {"full": True}
+        assert (said["dayOfWeek"], said["hour"]) == (6, 4)
+
+
+def test_the_form_of_a_sync_asks_whether_to_compare_every_byte(site: Site) -> None:
+    (field,) = _schedulers(site)["force-sync-main-deb-near"]["properties"]
+    assert (field.name, field.type, field.default) == ("full", "bool", False)
+
+
+def _schedulers(site: Site) -> dict[str, dict[str, Any]]:
+    """What each is told, by name; nothing is asked of Gerrit until they run."""
+    gerrit: Any = None
+    return {made.name: made._config_kwargs for made in all_schedulers(site, gerrit)}
