@@ -19,6 +19,7 @@ from master.gerrit.errors import GerritNotFound, GerritUnreachable
 from master.gerrit.models import ChangeInfo
 from master.gerrit.reconcile import hand_on
 from master.gerrit.reporter import GerritReporter
+from schedulers.ports import Refused
 
 REVISION = "a" * 40
 BUILDERS = {"one": 51, "two": 52}
@@ -31,7 +32,7 @@ class _Gerrit:
         self.settings = SimpleNamespace(user="lockgate")
         self.client = self
         self.status, self.patchset = "NEW", 3
-        self.silent = self.gone = False
+        self.silent = self.gone = self.refuses = False
         self.said: list[tuple[str, str]] = []  # who, what
         self.votes: list[int | None] = []
 
@@ -60,6 +61,8 @@ class _Gerrit:
 
     async def vote(self, number: int, revision: str, message: str, vote: int | None) -> None:
         assert (number, revision) == (7, REVISION)
+        if self.refuses:
+            raise Refused("lockgate may not vote")
         self.said.append(("lockgate", message))
         self.votes.append(vote)
 
@@ -188,6 +191,17 @@ class ReporterTest(TestReactorMixin, unittest.TestCase):
             self.gerrit.silent = False
             await self.reconcile()
             assert self.gerrit.votes == [-1]
+            await self.reconcile()
+            assert self.gerrit.votes == [-1]
+
+        return self.story(story())
+
+    def test_a_vote_that_is_refused_is_given_when_it_is_allowed(self) -> Any:
+        async def story() -> None:
+            self.gerrit.refuses = True
+            await self.ends(one=FAILURE)
+            await self.reconcile()
+            self.gerrit.refuses = False
             await self.reconcile()
             assert self.gerrit.votes == [-1]
 
