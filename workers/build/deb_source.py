@@ -11,7 +11,7 @@ from debian.changelog import Changelog, ChangelogParseError
 from debian.deb822 import Deb822
 
 from workers import names
-from workers.build.tree import read_text, refuse_archives
+from workers.build.tree import allowed_archives, read_text, refuse_archives
 from workers.outcome import ChangeFault
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 QUILT = "3.0 (quilt)"
 NATIVE = "3.0 (native)"
 PLAIN = "1.0"
+ALLOWED_ARCHIVES = "debian/source/allowed-archives"
 _OLDEST = 315532800  # 1980-01-01, where the times of zip archives begin
 _NEWEST = 1 << 32
 
@@ -63,7 +64,7 @@ def read_deb_source(tree: Path) -> DebSource:
     control = read_text(tree, "debian/control")
     changelog = read_text(tree, "debian/changelog")
     read_text(tree, "debian/rules")
-    refuse_archives(tree, packaging="debian")
+    refuse_archives(tree, allowed_archives(tree, ALLOWED_ARCHIVES), ALLOWED_ARCHIVES)
     source_format = _format(tree)
     name, packages = _control(control)
     log = _changelog(changelog)

@@ -27,7 +27,7 @@ from workers.build.request import (
 )
 from workers.build.store import made_before
 from workers.build.tarball import COMPRESSIONS, write_compressed
-from workers.build.tree import read_text, refuse_archives, tree_id
+from workers.build.tree import allowed_archives, read_text, refuse_archives, tree_id
 from workers.files import sha256
 from workers.outcome import BadRequest, ChangeFault
 from workers.roots import used_root
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from workers.build.executors import Executor
     from workers.clients.repository import BaseRepository
 
+ALLOWED_ARCHIVES = "allowed-archives"
 _TOP = "/build/rpmbuild"
 _SOURCES = f"{_TOP}/SOURCES"
 _DIST = re.compile(r"\.[A-Za-z0-9][A-Za-z0-9._~+]*")
@@ -115,8 +116,9 @@ def build_rpm(request: BuildRequest, what: RpmRequest) -> dict[str, Any]:
     """
     stages = Stages(request.limits.seconds)
     read_text(what.packaging, what.spec)
-    refuse_archives(what.packaging, packaging="")
-    refuse_archives(request.source, packaging=None)
+    allowed = allowed_archives(what.packaging, ALLOWED_ARCHIVES)
+    for tree in (what.packaging, request.source):
+        refuse_archives(tree, allowed, f"{ALLOWED_ARCHIVES} beside the spec")
     request.prepare_out()
     stages.done("checks")
     with contextlib.ExitStack() as stack:

@@ -6,12 +6,14 @@ import hashlib
 import os
 import re
 import stat
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from workers.build.tarball import walk
 from workers.outcome import BadRequest, ChangeFault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _ARCHIVE = re.compile(r"\.(tar(\.[a-z0-9]+)?|tgz|tbz2?|txz|tlz|tzst|zip|7z|cpio|crate|gem)$", re.I)
@@ -20,18 +22,26 @@ _LARGEST_TEXT = 8 << 20
 _SHOWN = 5
 
 
-def refuse_archives(tree: Path, *, packaging: str | None) -> None:
-    """Raise ChangeFault if the tree holds a source archive standing for unpacked source.
+def allowed_archives(tree: Path, path: str) -> tuple[str, ...]:
+    """Patterns (fnmatch(3)) of paths that a package's own list says may be archives."""
+    if not (tree / path).exists():
+        return ()
+    lines = [line.strip() for line in read_text(tree, path).splitlines()]
+    return tuple(line for line in lines if line and not line.startswith("#"))
 
-    Such an archive is one named ``*.orig.tar.*`` anywhere, or any archive at the top or below the
-    folder ``packaging`` (of the whole tree if that is ''). Deeper ones are a program's test data.
+
+def refuse_archives(tree: Path, allowed: Sequence[str], where: str) -> None:
+    """Raise ChangeFault if the tree holds an archive, which may stand for unpacked source.
+
+    One that matches a pattern of ``allowed`` is data; one named ``*.orig.tar.*`` never is.
+    ``where`` says in which file of the package the patterns are.
     """
     found = []
     for path, status in walk(tree):
         if not stat.S_ISREG(status.st_mode):
             continue
-        packaged = packaging == "" or (packaging is not None and path.startswith(packaging + "/"))
-        if _UPSTREAM.search(path) or (_ARCHIVE.search(path) and ("/" not in path or packaged)):
+        is_data = any(fnmatchcase(path, pattern) for pattern in allowed)
+        if _UPSTREAM.search(path) or (_ARCHIVE.search(path) and not is_data):
             found.append(path)
     if found:
         shown = ", ".join(repr(path) for path in found[:_SHOWN])
@@ -39,7 +49,8 @@ def refuse_archives(tree: Path, *, packaging: str | None) -> None:
         raise ChangeFault(
             f"the tree holds a source archive: {shown}{more}; commit the source unpacked instead",
             "Sources are reviewed unpacked. Remove the archive from the commit and add the files "
-            "in it; Lockgate makes the upstream archive itself when it builds.",
+            "in it; Lockgate makes the upstream archive itself when it builds. An archive that is "
+            f"data, such as a test's, has to be named in {where}.",
         )
 
 

@@ -221,6 +221,15 @@ def test_an_archive_in_the_packaging_is_refused(count: _Count) -> None:
     assert "commit the source unpacked instead" in outcome.answer["reason"]
 
 
+def test_an_archive_listed_beside_the_spec_may_be_in_the_source(count: _Count) -> None:
+    (count.source / "tests").mkdir()
+    (count.source / "tests/sample.zip").write_bytes(b"")
+    assert count.build().status == 1
+    (count.packaging / "allowed-archives").write_text("tests/sample.zip\n")
+    outcome = count.build()
+    assert outcome.status == 0, outcome.answer
+
+
 @pytest.mark.parametrize(
     ("spec", "dist"),
     [

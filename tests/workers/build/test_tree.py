@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.build.tree import read_text, refuse_archives, tree_id
+from workers.build.tree import allowed_archives, read_text, refuse_archives, tree_id
 from workers.outcome import BadRequest, ChangeFault
 
 if TYPE_CHECKING:
@@ -32,37 +32,42 @@ def _put(tree: Path, name: str) -> None:
         "source.zip",
         "debian/greet.tar",
         "debian/upstream/greet-1.0.tar.zst",
+        "vendor/foo-1.0.tar.gz",
     ],
 )
 def test_source_archives_are_refused_with_advice(tmp_path: Path, name: str) -> None:
     _put(tmp_path, name)
     with pytest.raises(ChangeFault) as caught:
-        refuse_archives(tmp_path, packaging="debian")
+        refuse_archives(tmp_path, ("tests/*", "greet_1.0.orig*", "*.orig*"), "the/list")
     assert name in caught.value.reason
     assert "commit the source unpacked instead" in caught.value.reason
     assert "Remove the archive from the commit" in caught.value.detail
 
 
-@pytest.mark.parametrize(
-    "name", ["tests/data/sample.tar.gz", "src/tar.c", "doc/zip", "debian/rules", "target"]
-)
-def test_test_data_and_ordinary_files_are_no_source_archives(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["src/tar.c", "doc/zip", "debian/rules", "target", "a.tar.d/b"])
+def test_ordinary_files_are_no_archives(tmp_path: Path, name: str) -> None:
     _put(tmp_path, name)
-    refuse_archives(tmp_path, packaging="debian")
+    refuse_archives(tmp_path, (), "the/list")
 
 
-def test_any_archive_in_a_packaging_tree_is_refused(tmp_path: Path) -> None:
-    _put(tmp_path, "sub/count-1.0.tar.gz")
-    refuse_archives(tmp_path, packaging=None)
-    with pytest.raises(ChangeFault):
-        refuse_archives(tmp_path, packaging="")
+def test_archives_that_the_package_lists_are_data(tmp_path: Path) -> None:
+    for name in ("tests/data/sample.tar.gz", "tests/one.zip"):
+        _put(tmp_path, name)
+    assert allowed_archives(tmp_path, "the/list") == ()
+    _put(tmp_path, "the/list")
+    (tmp_path / "the/list").write_text("# read by the tests\ntests/data/*\n\n")
+    allowed = allowed_archives(tmp_path, "the/list")
+    with pytest.raises(ChangeFault, match=r"archive: 'tests/one\.zip'; commit") as caught:
+        refuse_archives(tmp_path, allowed, "the/list")
+    assert "has to be named in the/list" in caught.value.detail
+    refuse_archives(tmp_path, (*allowed, "tests/one.zip"), "the/list")
 
 
 def test_a_long_list_is_shortened(tmp_path: Path) -> None:
     for number in range(9):
         _put(tmp_path, f"{number}.zip")
     with pytest.raises(ChangeFault, match="and 4 more"):
-        refuse_archives(tmp_path, packaging=None)
+        refuse_archives(tmp_path, (), "the/list")
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
