@@ -9,12 +9,19 @@ from steps.repository import PACKAGES
 
 
 class Lint(WorkerProgram):
-    """Runs lintian or rpmlint on ``packages``; answer: property ``lint``."""
+    """Runs lintian or rpmlint on ``packages``; answer: property ``lint``.
 
-    def __init__(self, package_format: str, **kwargs: Any) -> None:
+    RPM: the folder ``packaging`` is where the spec and the overrides are. Lintian finds those of a
+    DEB package in the package.
+    """
+
+    def __init__(self, package_format: str, packaging: str | None, **kwargs: Any) -> None:
         super().__init__(
             ["lint", package_format],
-            arguments=["--packages", PACKAGES],
+            arguments=[
+                *("--packages", PACKAGES),
+                *(() if packaging is None else ("--packaging", packaging)),
+            ],
             answer="lint",
             name="lintian" if package_format == "deb" else "rpmlint",
             **kwargs,

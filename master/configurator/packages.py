@@ -80,7 +80,7 @@ def builders_of_package(
     yield of("publish", None, _publish_steps(site, release, name, package))
     yield of("build", "builder", _build_steps(site, release, package))
     yield of("test-repository", "repository", _test_repository_steps(site, release, package.format))
-    yield of("lint", "tester", [FetchArtifacts("artifacts", PACKAGES), Lint(package.format)])
+    yield of("lint", "tester", _lint_steps(package))
     yield of("rebuild", "builder", _rebuild_steps(site, release, package))
     yield of("install-test", "tester", _install_test_steps(site, release, package))
 
@@ -112,7 +112,7 @@ def _rebuild_a_sample(site: Site, rebuild: str) -> RunBuilders:
     return RunBuilders(
         [rebuild],
         name="rebuild-sample",
-        pass_on=(*SUBJECT, "artifacts"),
+        pass_on=(*SUBJECT, "artifacts", "state"),
         extra={FIRST_BUILT: util.Property("built")},
         wait=False,
         doStepIf=is_sample,
@@ -169,6 +169,13 @@ def _test_repository_steps(site: Site, release: str, package_format: Format) -> 
     ]
 
 
+def _lint_steps(package: Package) -> list[Any]:
+    fetch = FetchArtifacts("artifacts", PACKAGES)
+    if package.format == "deb":
+        return [fetch, Lint(package.format, None)]
+    return [MergeState({package.projects[-1]: PACKAGING}), fetch, Lint(package.format, PACKAGING)]
+
+
 def _install_test_steps(site: Site, release: str, package: Package) -> list[Any]:
     test = InstallTest(
         package.format,
@@ -180,7 +187,7 @@ def _install_test_steps(site: Site, release: str, package: Package) -> list[Any]
         smoke=package.smoke,
         base_repositories=_base_repositories(site, package),
     )
-    return [MergeState(dict.fromkeys((package.projects[-1],), SOURCE)), test]
+    return [MergeState({package.projects[-1]: SOURCE}), test]
 
 
 def _publish_steps(site: Site, release: str, name: str, package: Package) -> list[Any]:

@@ -115,4 +115,7 @@ class Chain:
 
     def lint(self, published: Published) -> Outcome:
         """Run the linter."""
-        return self.worker.program("lint", self.format, "--packages", published.packages)
+        packaging = ("--packaging", self.worker.folder("packaging")) if self.format == "rpm" else ()
+        return self.worker.program(
+            "lint", self.format, "--packages", published.packages, *packaging
+        )

@@ -16,14 +16,11 @@ if TYPE_CHECKING:
 
     from workers.lint.judgement import Override
     from workers.lint.linters import Linter
-    from workers.lint.tags import Severity
 
 _LIMITS = Limits(seconds=900, memory=2 << 30, processes=500, disk=6 << 30, log=16 << 20)
 
 
-def lint(
-    linter: Linter, folder: Path, overrides: Sequence[Override], fail_on: Severity
-) -> dict[str, Any]:
+def lint(linter: Linter, folder: Path, overrides: Sequence[Override] = ()) -> dict[str, Any]:
     """Return the JSON answer; :class:`ChangeFault` if a remark forbids the change.
 
     All files of the folder are given to the linter, as a ``.dsc`` names others. Raises BadRequest
@@ -46,6 +43,4 @@ def lint(
     if result.status not in linter.ends_well:
         raise InfrastructureFault(f"{linter.name} failed: {result.why}", result.tail)
     printed = result.output.decode(errors="replace")
-    return judge(
-        linter.read(printed), suppressed=linter.suppressed, overrides=overrides, fail_on=fail_on
-    )
+    return judge(linter.read(printed), suppressed=linter.suppressed, overrides=overrides)

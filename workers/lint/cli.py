@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from workers.build.tree import read_text
 from workers.lint.check import lint as check
 from workers.lint.judgement import read_overrides
 from workers.lint.linters import LINTERS
-from workers.lint.tags import Severity
-from workers.outcome import BadRequest, ChangeFault, succeed
+from workers.outcome import succeed
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+OVERRIDES = "lint-overrides"
 
-_FAILING = [Severity.ERROR.value, Severity.WARNING.value]
-
-
-def _options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option(
-            *("--fail-on", "fail_on"),
-            type=click.Choice(_FAILING),
-            default=Severity.ERROR.value,
-            show_default=True,
-            help="The least severity that forbids a change.",
-        ),
-        click.option(
-            "--overrides",
-            type=click.Path(path_type=Path),
-            help="File of the project with lines '[PACKAGE: ]TAG[ TEXT]' that are accepted.",
-        ),
-        click.option(
-            "--packages",
-            type=click.Path(path_type=Path),
-            required=True,
-            help="Folder with the packages and what belongs to them.",
-        ),
-    ):
-        command = option(command)
-    return command
+_packages = click.option(
+    "--packages",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder with the packages and what belongs to them.",
+)
 
 
 @click.group()
@@ -50,30 +28,25 @@ def lint() -> None:
 
 
 @lint.command("deb")
-@_options
-def lint_deb(packages: Path, overrides: Path | None, fail_on: str) -> None:
-    """Run lintian on DEB packages and their sources."""
-    _lint("deb", packages, overrides, fail_on)
+@_packages
+def lint_deb(packages: Path) -> None:
+    """Run lintian on DEB packages and their sources, which bring their own overrides."""
+    succeed(check(LINTERS["deb"], packages))
 
 
 @lint.command("rpm")
-@_options
-def lint_rpm(packages: Path, overrides: Path | None, fail_on: str) -> None:
-    """Run rpmlint on RPM packages and their sources."""
-    _lint("rpm", packages, overrides, fail_on)
+@_packages
+@click.option(
+    "--packaging",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help=f"Tree with the spec, and perhaps a file {OVERRIDES}.",
+)
+def lint_rpm(packages: Path, packaging: Path) -> None:
+    """Run rpmlint on RPM packages and their sources.
 
-
-def _lint(package_format: str, packages: Path, overrides: Path | None, fail_on: str) -> None:
-    text = "" if overrides is None else _read(overrides)
-    succeed(check(LINTERS[package_format], packages, read_overrides(text), Severity(fail_on)))
-
-
-def _read(overrides: Path) -> str:
-    if overrides.is_symlink():
-        raise ChangeFault(f"{overrides} is a link; lint overrides are a file of the project itself")
-    try:
-        return overrides.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ChangeFault(f"{overrides} is not UTF-8 text") from error
-    except OSError as error:
-        raise BadRequest(f"cannot read the lint overrides {overrides}: {error}") from error
+    Remarks that the packaging's lint-overrides name by lines '[PACKAGE: ]TAG[ TEXT]' are accepted.
+    """
+    listed = packaging / OVERRIDES
+    text = read_text(packaging, OVERRIDES) if listed.exists() or listed.is_symlink() else ""
+    succeed(check(LINTERS["rpm"], packages, read_overrides(text)))

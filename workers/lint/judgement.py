@@ -20,7 +20,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Override:
-    """One line of a project's overrides: what is accepted."""
+    """One line of a package's overrides: what is accepted."""
 
     package: str
     """Pattern (fnmatch(3)) for the package as the linter calls it."""
@@ -64,11 +64,10 @@ def judge(
     *,
     suppressed: Collection[str],
     overrides: Sequence[Override],
-    fail_on: Severity,
 ) -> dict[str, Any]:
     """Return the remarks that are left, worst first, and how many there are of each severity.
 
-    Raises ChangeFault if any is at least as bad as ``fail_on``.
+    Raises ChangeFault if any is an error.
     """
     applicable = [tag for tag in tags if tag.tag not in suppressed]
     left = [tag for tag in applicable if not any(o.accepts(tag) for o in overrides)]
@@ -82,8 +81,7 @@ def judge(
         ],
         "counts": {**counts, "overridden": len(applicable) - len(left)},
     }
-    limit = _WORST_FIRST.index(fail_on)
-    bad = [tag for tag in left if _WORST_FIRST.index(tag.severity) <= limit]
+    bad = [tag for tag in left if tag.severity is Severity.ERROR]
     if bad:
         more = len(bad) - _SHOWN
         lines = [str(tag) for tag in bad[:_SHOWN]] + ([f"... and {more} more"] if more > 0 else [])

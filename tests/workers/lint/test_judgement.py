@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from workers.lint.judgement import judge, read_overrides
@@ -14,7 +16,7 @@ FOREIGN = Tag(Severity.ERROR, "tool", "initial-upload-closes-no-bugs", "")
 
 
 def test_warnings_are_shown_and_do_not_forbid() -> None:
-    answer = judge([POOR, FOREIGN], suppressed={FOREIGN.tag}, overrides=[], fail_on=Severity.ERROR)
+    answer = judge([POOR, FOREIGN], suppressed={FOREIGN.tag}, overrides=[])
     assert answer["tags"] == [
         {
             "severity": "warning",
@@ -28,7 +30,7 @@ def test_warnings_are_shown_and_do_not_forbid() -> None:
 
 def test_errors_forbid_and_come_first() -> None:
     with pytest.raises(ChangeFault) as caught:
-        judge([POOR, BAD], suppressed=(), overrides=[], fail_on=Severity.ERROR)
+        judge([POOR, BAD], suppressed=(), overrides=[])
     assert caught.value.reason == (
         "lint: one remark that forbids, the first: error: tool: no-copyright-file"
     )
@@ -37,9 +39,9 @@ def test_errors_forbid_and_come_first() -> None:
     assert caught.value.facts["counts"]["error"] == 1
 
 
-def test_warnings_forbid_when_asked_to() -> None:
+def test_all_errors_are_counted() -> None:
     with pytest.raises(ChangeFault, match="2 remarks that forbid"):
-        judge([POOR, BAD], suppressed=(), overrides=[], fail_on=Severity.WARNING)
+        judge([BAD, BAD], suppressed=(), overrides=[])
 
 
 @pytest.mark.parametrize(
@@ -55,14 +57,14 @@ def test_warnings_forbid_when_asked_to() -> None:
 )
 def test_overrides(line: str, accepted: bool) -> None:  # noqa: FBT001 - a test's parameter
     overrides = read_overrides(f"# why this is accepted\n\n{line}\n")
-    judged = [POOR]
+    judged = [replace(POOR, severity=Severity.ERROR)]
     if accepted:
-        answer = judge(judged, suppressed=(), overrides=overrides, fail_on=Severity.WARNING)
+        answer = judge(judged, suppressed=(), overrides=overrides)
         assert answer["tags"] == []
         assert answer["counts"]["overridden"] == 1
     else:
         with pytest.raises(ChangeFault):
-            judge(judged, suppressed=(), overrides=overrides, fail_on=Severity.WARNING)
+            judge(judged, suppressed=(), overrides=overrides)
 
 
 def test_overrides_that_are_none() -> None:
