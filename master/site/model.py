@@ -305,6 +305,18 @@ class Site(Table):
                 for name in self.workers_of("repository")
                 if self.workers[name].max_builds < 2
             ]
+        for folder in ("roots", "signing_home"):
+            for role in sorted(roles):
+                named = {
+                    name: getattr(worker, folder)
+                    for name, worker in self.workers.items()
+                    if worker.role == role
+                }
+                if len(set(named.values())) > 1:
+                    problems.append(
+                        f"workers: all of role `{role}` need the same `{folder}`, but "
+                        + " and ".join(f"{name} has {path}" for name, path in named.items())
+                    )
         branches = [release.branch for release in self.releases.values()]
         problems += [
             f"releases: branch `{branch}` belongs to more than one release"

@@ -152,3 +152,10 @@ def test_a_wrong_way_to_build_rpm_packages_is_refused(
 ) -> None:
     (found,) = problems(good + table, tmp_path)
     assert problem in found
+
+
+def test_workers_of_one_role_are_set_up_alike(good: str, tmp_path: Path) -> None:
+    other = '[workers.other]\nrole = "builder"\npassword_secret = "x"\nroots = "/srv/other"\n'
+    (found,) = problems(good + other, tmp_path)
+    assert "workers: all of role `builder` need the same `roots`, but" in found
+    assert "other has /srv/other" in found
