@@ -29,7 +29,7 @@ def lint(linter: Linter, folder: Path, overrides: Sequence[Override] = ()) -> di
     if not folder.is_dir():
         raise BadRequest(f"there is no folder {folder}")
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink()]
-    packages = [file_name(file.name) for file in files if file.name.endswith(linter.suffixes)]
+    packages = [file_name(file.name) for file in files if _is_judged(linter, file.name)]
     if not packages:
         raise BadRequest(f"there are no packages in {folder}")
     copies = {file.name: file for file in files}
@@ -44,3 +44,9 @@ def lint(linter: Linter, folder: Path, overrides: Sequence[Override] = ()) -> di
         raise InfrastructureFault(f"{linter.name} failed: {result.why}", result.tail)
     printed = result.output.decode(errors="replace")
     return judge(linter.read(printed), suppressed=linter.suppressed, overrides=overrides)
+
+
+def _is_judged(linter: Linter, name: str) -> bool:
+    if linter.generated is not None and linter.generated.fullmatch(name):
+        return False
+    return name.endswith(linter.suffixes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ class Linter:
     """The packages follow it."""
     suffixes: tuple[str, ...]
     """The files it judges."""
+    generated: re.Pattern[str] | None
+    """Names of those among them that a packaging tool makes by itself: nobody could mend them."""
     ends_well: frozenset[int]
     """Exit statuses that mean it said all it had to say."""
     unreadable: frozenset[int]
@@ -39,6 +42,7 @@ LINTERS = {
             "--fail-on=none",  # or an error would hide a package that it left out
         ),
         suffixes=(".deb", ".udeb", ".dsc"),
+        generated=None,  # lintian knows of debug packages itself
         ends_well=frozenset({0}),
         unreadable=frozenset({1}),
         read=read_lintian,
@@ -65,6 +69,7 @@ LINTERS = {
         name="rpmlint",
         command=("rpmlint",),
         suffixes=(".rpm",),
+        generated=re.compile(r".*-debug(info|source)-[^-]*-[^-]*\.rpm"),
         ends_well=frozenset({0, 64, 66}),
         unreadable=frozenset({3}),
         read=read_rpmlint,

@@ -65,6 +65,19 @@ def test_rpm(worker: Worker, tmp_path: Path) -> None:
     assert accepted.answer["counts"]["overridden"] >= len(found)
 
 
+def test_what_rpm_itself_makes_is_not_judged(worker: Worker, tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    Rpm("tool", files={"usr/bin/tool": "#!/bin/sh\n"}).make(tmp_path, packages)
+    wrong = {"usr/bin/bad": "no script\n"}
+    Rpm("tool-debuginfo", files=wrong, requires="/usr/local/bin/perl").make(tmp_path, packages)
+    for built in packages.rglob("noarch/*.rpm"):
+        built.rename(packages / built.name)
+    lint = ("lint", "rpm", "--packaging", worker.folder("packaging"), "--packages")
+    done = worker.program(*lint, worker.tree(packages))
+    assert done.status == 0, done.answer
+
+
 def test_what_is_no_package(worker: Worker, tmp_path: Path) -> None:
     (tmp_path / "hello_1_all.deb").write_text("no package")
     (tmp_path / "hello-1.noarch.rpm").write_text("no package")
