@@ -105,7 +105,8 @@ class Listing:
             try:
                 text = opened(signed, key)
             except BadRequest as error:
-                raise InfrastructureFault(f"{url}: {error.reason}", error.detail) from error
+                what = f"{url} is not what the repository's key signed"
+                raise InfrastructureFault(what, error.reason) from error
         return {file["name"]: file["sha256"] for file in Release(text)["SHA256"]}
 
     @property

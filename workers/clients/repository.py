@@ -197,16 +197,21 @@ def _fetch_key(url: str, expected: Collection[str]) -> bytes:
 
     What lies there is somebody else's to write, and whom to trust is not.
     """
-    try:
-        key = download(url, _LONGEST_KEY)
-    except requests.RequestException as error:
-        raise InfrastructureFault(f"cannot fetch the key {url}: {error}") from error
+    key = fetch_keys(url)
     if not expected:
         return key
     known = public_keys.only(key, expected)
     if not known:
         raise InfrastructureFault(f"{url} holds no key that the site file names")
     return known
+
+
+def fetch_keys(url: str) -> bytes:
+    """All public keys at an address; InfrastructureFault if they cannot be had."""
+    try:
+        return download(url, _LONGEST_KEY)
+    except requests.RequestException as error:
+        raise InfrastructureFault(f"cannot fetch the key {url}: {error}") from error
 
 
 @tenacity.retry(

@@ -174,7 +174,7 @@ def test_an_index_signed_by_somebody_else_is_not_believed(
     finally:
         chain.key.write_text(own)
     assert outcome.answer["outcome"] == "infrastructure"
-    assert "InRelease: it is not signed by the key" in outcome.answer["reason"]
+    assert "InRelease is not what the repository's key signed" in outcome.answer["reason"]
 
 
 def _file(*, executable: bool = False, empty: bool = False) -> Entry:

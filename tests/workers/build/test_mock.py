@@ -71,8 +71,8 @@ def test_packages_are_built_by_mock_and_answered_as_ever(
         }
         given = ("--served", url, "--ahead", ahead, "--base", json.dumps(base))
         outcome, _ = _build(worker, "--mock", "rocky-9-x86_64", *given)
-        strangers = json.dumps({**base, "fingerprints": ["0" * 40]})
-        stranger, _ = _build(worker, "--mock", "rocky-9-x86_64", "--base", strangers)
+        (folder / "key.asc").write_text("".join(signer.public_keys.values()))
+        stranger, _ = _build(worker, "--mock", "rocky-9-x86_64", "--base", json.dumps(base))
     answer = outcome.answer
     assert outcome.status == 0, (answer, outcome.said)
     assert answer.keys() == plain.answer.keys()
@@ -95,6 +95,7 @@ def test_packages_are_built_by_mock_and_answered_as_ever(
     assert len(extensions) == 1
     assert not Path(rebuilt["root"]).parent.exists()
     assert stranger.answer["outcome"] == "infrastructure"
+    assert "key.asc holds keys that the site file does not name" in stranger.answer["reason"]
     configuration = _configured(beside)
     assert configuration["include"] == "/etc/mock/rocky-9-x86_64.cfg"
     assert configuration["rpmbuild_networking"] is False

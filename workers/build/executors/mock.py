@@ -18,9 +18,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers import names
+from workers import names, public_keys
 from workers.build import failure
 from workers.clients.dnf import section
+from workers.clients.repository import fetch_keys
 from workers.outcome import ChangeFault, InfrastructureFault
 from workers.sandbox import Result, Stop
 from workers.sandbox.output import Output
@@ -119,13 +120,12 @@ def mock_configuration(
     """A configuration of mock's with more repositories, as ranked for dnf (mock's site-defaults).
 
     What its package manager fetches is signed by the repositories' keys, where these have one.
-    InfrastructureFault if a key is another than the one that is known.
+    InfrastructureFault for keys that are not named.
     """
     added = ""
     read: list[Repository | BaseRepository] = [*repositories, *base]
     for place, repository in enumerate(read):
-        if repository.key_url is not None:
-            repository.fetch_key()  # is it the one that is meant?
+        _check_keys(repository)
         added += section(repository, place, repository.key_url)
     return (
         f"include('/etc/mock/{name}.cfg')\n"
@@ -133,6 +133,18 @@ def mock_configuration(
         "config_opts['use_host_resolv'] = False\n"
         f"config_opts[f\"{{config_opts['package_manager']}}.conf\"] += {added!r}\n"
     )
+
+
+def _check_keys(repository: Repository | BaseRepository) -> None:
+    """Mock believes all keys at an address; so there may be no others than those that count."""
+    if repository.key_url is None:
+        return
+    counting = public_keys.fingerprints(repository.fetch_key())
+    if public_keys.fingerprints(fetch_keys(repository.key_url)) != counting:
+        raise InfrastructureFault(
+            f"{repository.key_url} holds keys that the site file does not name, and mock would "
+            "believe them: name them there, or take them away"
+        )
 
 
 def _run(command: Sequence[str], output: Output, seconds: float, *, capture: bool) -> Result:
