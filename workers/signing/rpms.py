@@ -6,8 +6,10 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
+from workers.files import write
 from workers.names import file_name
 from workers.outcome import BadRequest, InfrastructureFault
+from workers.public_keys import KEY
 from workers.repository.rpm import RpmFormat
 from workers.signing import log
 from workers.signing.expected import check_built
@@ -27,9 +29,11 @@ def sign_rpms(
 ) -> list[dict[str, str]]:
     """Copy each package of a folder and sign the copy (rpmsign(8)).
 
-    What is signed is in the log, with ``why`` (build, requester, repository), before a signature
-    exists. Answers each file's digests. Raises BadRequest for a file that the build did not make,
-    by its ``record``, and InfrastructureFault when signing changed more than the signature.
+    Beside them is the public key, by which the repository can see that they are signed before it
+    has published one. What is signed is in the log, with ``why`` (build, requester, repository),
+    before a signature exists. Answers each file's digests. Raises BadRequest for a file that the
+    build did not make, by its ``record``, and InfrastructureFault when signing changed more than
+    the signature.
     """
     packages = sorted(source.glob("*.rpm"))
     if not packages:
@@ -39,7 +43,7 @@ def sign_rpms(
         check_built(name, {"sha256": of_it["sha256"]}, record)
     about = {"key": key.fingerprint, **why}
     log.record(home.path, [{"what": name, **digests[name], **about} for name in digests])
-    to.mkdir(parents=True, exist_ok=True)
+    write(to / KEY, home.public_keys([key.fingerprint]))
     signed = []
     for package in packages:
         copy = to / package.name

@@ -245,5 +245,5 @@ def _fetch(reader: Client) -> bytes:
 
 
 def _only(folder: Path) -> bytes:
-    (file,) = folder.iterdir()
+    (file,) = (path for path in folder.iterdir() if path.suffix in (".deb", ".rpm"))
     return file.read_bytes()
