@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from workers.build import failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from workers.build.request import Stages
@@ -23,17 +22,9 @@ class Commands:
     stages: Stages
     log: Path
 
-    def must(
-        self,
-        what: str,
-        *command: str,
-        folder: str = "/",
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def must(self, what: str, *command: str) -> None:
         """Run a command as the ordinary user; ``what`` it does is told if it fails."""
-        result = self.sandbox.run(
-            command, folder=folder, environment=environment, seconds=self.stages.left
-        )
+        result = self.sandbox.run(command, seconds=self.stages.left)
         if not result.success:
             raise failure.explain(result, what, self.log)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.workers.build.repositories import repository, served
+from tests.workers.processes import wait_until
 from tests.workers.repository.programs import Signer, end_agent
 
 if TYPE_CHECKING:
@@ -39,15 +40,18 @@ def beside(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _build(worker: Worker, *options: str | Path, code: str | None = None) -> tuple[Outcome, Path]:
-    source, out = worker.tree(_PACKAGES / "count"), worker.folder("out")
+    out = worker.folder("out")
+    return worker.program(*_command(worker, out, code), *options), out
+
+
+def _command(worker: Worker, out: Path, code: str | None = None) -> tuple[str | Path, ...]:
+    source, packaging = worker.tree(_PACKAGES / "count"), worker.tree(_PACKAGES / "count-packaging")
     if code is not None:
         (source / "count.c").write_text(code)
-    packaging = worker.tree(_PACKAGES / "count-packaging")
-    outcome = worker.program(
+    return (
         *("build", "rpm", "--source", source, "--packaging", packaging, "--spec", "count.spec"),
-        *("--dist", ".lg7", "--out", out, "--roots", worker.roots, *options),
+        *("--dist", ".lg7", "--out", out, "--roots", worker.roots),
     )
-    return outcome, out
 
 
 def _asked(beside: Path) -> list[dict[str, Any]]:
@@ -127,6 +131,22 @@ def test_time_that_is_up_ends_mock(worker: Worker, beside: Path) -> None:
     (beside / "mock").write_text("#!/bin/sh\ncase $* in *--clean*) ;; *) exec sleep 600 ;; esac\n")
     outcome, _ = _build(worker, "--mock", "rocky-9-x86_64", "--timeout", "5")
     assert outcome.answer["stopped"] == "time"
+
+
+def test_a_build_that_is_stopped_ends_mock(worker: Worker, beside: Path) -> None:
+    note = f"echo $* >>{beside}/ended"
+    (beside / "mock").write_text(
+        f"#!/bin/sh\ncase $* in *--clean*) {note}; exit ;; esac\n"
+        f"trap '{note}; exit 1' TERM\ntouch {beside}/started\nsleep 600 & wait\n"
+    )
+    command = _command(worker, worker.folder("out"))
+    with worker.started(*command, "--mock", "rocky-9-x86_64") as process:
+        wait_until((beside / "started").exists, "mock to be started", seconds=120)
+        process.terminate()
+        process.communicate(timeout=60)
+    first, second = (beside / "ended").read_text().splitlines()
+    assert first.endswith("--init")
+    assert second.endswith("--clean")
 
 
 def test_a_worker_without_mock_is_told_of(worker: Worker) -> None:

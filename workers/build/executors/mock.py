@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -53,6 +54,8 @@ class MockExecutor:
         """``configuration`` is the name of one of the files in /etc/mock, without its ending."""
         if shutil.which("mock") is None:
             raise InfrastructureFault("mock is not installed on this worker")
+        # A build that is stopped ends mock, which would go on by itself.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(signal.SIGTERM))
         self._commands = commands
         self._log_limit = log_limit
         self._defines = defines
@@ -169,12 +172,17 @@ def _run(command: Sequence[str], output: Output, seconds: float, *, capture: boo
     timer.start()
     with process:
         assert process.stdout is not None  # noqa: S101 - it was asked for
-        while chunk := os.read(process.stdout.fileno(), _CHUNK):
-            if capture:
-                captured += chunk
-            elif not output.take(chunk):
-                end(Stop.LOG)
-    timer.cancel()
+        try:
+            while chunk := os.read(process.stdout.fileno(), _CHUNK):
+                if capture:
+                    captured += chunk
+                elif not output.take(chunk):
+                    end(Stop.LOG)
+        except BaseException:
+            end(Stop.KILLED)
+            raise
+        finally:
+            timer.cancel()
     output.finish()
     killed = process.returncode == -signal.SIGKILL
     stopped = reached[0] if reached else Stop.HOST if killed else None
