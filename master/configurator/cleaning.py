@@ -22,11 +22,14 @@ def cleaners(site: Site) -> Iterator[util.BuilderConfig]:
     find = FindInUse(
         site.artifacts.url,
         [names.gate_scheduler(release) for release in site.releases],
-        [
-            names.of_package("publish", release, name)
+        {
+            names.of_package("publish", release, name): names.of_repository(
+                "rollback", release, package.format
+            )
             for name, package in site.packages.items()
             for release in package.releases
-        ],
+        },
+        site.repositories.keep_versions,
     )
     artifacts, repositories = site.artifacts, site.repositories
     clean_artifacts = CleanArtifacts(artifacts.root, artifacts.max_gib << 10)
