@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from master.commands.errors import errors_told
+from master.commands.shown import shown
 from master.commands.site_file import read_site, site_option
-from workers.provenance.audit import chain_of, published
+from workers.files import full_disk_told
+from workers.provenance.choice import chain_of
 from workers.provenance.findings import Findings
 from workers.provenance.readers import reader_of
+from workers.provenance.records import look_up
+from workers.provenance.search import generations, newest
 from workers.provenance.story import story
+from workers.provenance.trust import NoTrust, trusting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
+    from workers.provenance.findings import Finding
+    from workers.repository.formats import Format
     from workers.repository.package import Published
 
 
@@ -24,11 +33,17 @@ if TYPE_CHECKING:
 @click.argument("package")
 @click.option("--repository", help="A folder or an address; without it, those of the site file.")
 @site_option
-@click.option("--version", help="Another than the newest.")
+@click.option("--version", help="Another than the newest that is published.")
 @click.option(
     "--key",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The public keys that you trust; without it nothing is verified.",
+)
+@click.option(
+    "--format",
+    "package_format",
+    type=click.Choice(["deb", "rpm"]),
+    help="Which repository, where there are both.",
 )
 @click.option("--codename", help="The distribution, of an APT repository's address.")
 def why(
@@ -37,24 +52,30 @@ def why(
     site_file: Path,
     version: str | None,
     key: Path | None,
+    package_format: str | None,
     codename: str | None,
 ) -> None:
     """Tell how PACKAGE came to be published: proposed, approved, built, tested."""
     known: set[str] = set()
-    for where in [repository] if repository else _repositories(site_file):
-        with errors_told():
-            reader = reader_of(where)
-            findings = Findings(reader, key)
-            kept = published(findings, chain_of(reader, codename))
-        named = [each for listed in kept.values() for each in listed if each.name == package]
-        wanted = [each for each in named if version in (None, each.version)]
-        if wanted:
-            _tell(findings, wanted)
-            return
-        known |= {each.version for each in named}
+    wrong: list[Finding] = []
+    trusted = nullcontext(NoTrust()) if key is None else trusting(key)
+    with errors_told(), full_disk_told(Path(tempfile.gettempdir())), trusted as trust:
+        for where in [repository] if repository else _repositories(site_file):
+            findings = Findings(reader_of(where), trust)
+            chain = chain_of(findings.reader, cast("Format | None", package_format), codename)
+            for generation in generations(findings, chain):
+                named = [each for each in generation.packages if each.name == package]
+                wanted = [each for each in named if version in (None, each.version)]
+                if wanted:
+                    _tell(Findings(findings.reader, trust), newest(chain, wanted))
+                    return
+                known |= {each.version for each in named}
+            wrong += findings.found
     asked = f"{package} {version}" if version else package
     there = f"; there is {', '.join(sorted(known))}" if known else ""
-    raise click.ClickException(f"nobody has published {asked}{there}")
+    raise click.ClickException(
+        "; ".join([shown(f"nobody has published {asked}{there}"), *_told(wrong)])
+    )
 
 
 def _repositories(site_file: Path) -> list[str]:
@@ -68,14 +89,15 @@ def _repositories(site_file: Path) -> list[str]:
     return found
 
 
-def _tell(findings: Findings, wanted: Sequence[Published]) -> None:
-    # Binary packages before the files of their source, the published generation before older ones.
-    chosen = min(wanted, key=lambda each: each.architecture == "source")
-    with errors_told():
-        statement = findings.statement(chosen.file)
-    if statement is None or findings.found:
-        raise click.ClickException("; ".join(f"{f.path}: {f.text}" for f in findings.found))
+def _tell(findings: Findings, chosen: Published) -> None:
+    statement = look_up(findings, chosen.file, {"sha256": chosen.sha256})
+    if statement is None:
+        raise click.ClickException("; ".join(_told(findings.found)))
     for line in story(chosen, statement):
-        click.echo(line)
-    key = findings.key
+        click.echo(shown(line))
+    key = findings.trust.key
     click.echo(f"  signed     by a key in {key}" if key else "  signed     not verified: no --key")
+
+
+def _told(found: Iterable[Finding]) -> list[str]:
+    return [shown(f"{each.path}: {each.text}") for each in found]

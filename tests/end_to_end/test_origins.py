@@ -23,8 +23,9 @@ def test_repository_and_mirrors_hold(chain: Chain, story: Story, kind: str) -> N
     key = chain.layout.keys / f"{kind}.asc"
     folder = chain.layout.served / "release" / where.RELEASE / kind
     urls = [f"{url}/{where.RELEASE}/{kind}" for url in chain.ready.mirrors.values()]
+    codename = ("--codename", "bookworm") if kind == "deb" else ()
     for repository in (str(folder), *urls):
-        told = _lockgate("audit", repository, "--key", key, "--codename", "bookworm")
+        told = _lockgate("audit", repository, "--key", key, "--release", where.RELEASE, *codename)
         files, records = told[-1].split(" files, ")
         assert int(files) >= 1
         assert records.endswith(", 0 findings")

@@ -29,7 +29,9 @@ def story(package: Published, statement: Statement) -> Iterator[str]:
     for vote in predicate.approvals:
         yield f"  vote       {vote.label} {vote.value:+d} by {vote.who}"
     merged = external.merged
-    if merged is not None:
+    if merged is None and external.change is not None:
+        yield "  merged     never: it was published without that"
+    elif merged is not None:
         how = "as it was tested" if merged.as_tested else "not as tested, so built anew"
         yield f"  merged     {merged.project} {merged.commit}, {how}"
     dependencies = 0

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.workers.provenance.conftest import Audited, run
 from tests.workers.repository.generations import commit_point
-from tests.workers.repository.programs import Signer, end_agent, program, succeeded
+from tests.workers.repository.programs import program, succeeded
+from workers.provenance.readers import Folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.workers.provenance.conftest import Audited
     from tests.workers.repository.programs import Packages
     from tests.workers.repository.web import Served
 
 
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signer]:
-    """Somebody with keys of their own."""
-    home = tmp_path_factory.mktemp("stranger") / "home"
-    yield Signer.make(home)
-    end_agent(home)
-
-
 def test_what_was_published_holds(audited: Audited, served: Served) -> None:
     assert audited.findings() == []
-    status, lines = audited.audit("--codename", "trixie", where=f"{served.url}/release")
-    assert (status, lines) == (0, ["2 files, 2 records, 0 findings"])
+    status, lines = audited.audit(*audited.by_address, where=f"{served.url}/release")
+    assert status == 0
+    assert re.fullmatch(f"generation {audited.stamps[0]} of main, [0-9:]+ old", lines[0])
+    assert lines[1:] == ["2 files, 2 records, 0 published past the gate, 0 staged, 0 findings"]
 
 
 def test_also_after_going_back_and_forgetting(audited: Audited, packages: Packages) -> None:
@@ -73,9 +68,33 @@ def test_strangers_are_named(audited: Audited) -> None:
     assert found == {"stranger", "pool/x.deb", "Packages/x.rpm", "repodata/x.xml.gz"}
 
 
-def test_what_is_being_published_is_no_stranger(audited: Audited, packages: Packages) -> None:
+def test_what_is_staged_is_told_and_no_stranger(audited: Audited, packages: Packages) -> None:
     audited.release.stage(packages.make(audited.release.package_format, "1.2"))
     assert audited.findings() == []
+    _, lines = audited.audit()
+    assert f"staged, not published: {audited.name('1.2')}" in lines
+    plan = audited.root / ".stage/x/plan.json"
+    plan.parent.mkdir()
+    plan.write_text("{}")
+    (found,) = audited.findings()
+    assert found.startswith("damaged: .stage/x/plan.json: ")
+
+
+def test_what_is_published_meanwhile_is_no_finding(
+    audited: Audited, packages: Packages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whatever it finds each time is one."""
+    list_paths, versions = Folder.paths, iter(("1.2", "1.3", "1.4"))
+
+    def publish_and_list(folder: Folder) -> dict[str, str | None] | None:
+        package = packages.make(audited.release.package_format, next(versions))
+        audited.release.publish(package, retention=0)
+        return list_paths(folder)
+
+    monkeypatch.setattr(Folder, "paths", publish_and_list)
+    (audited.root / "x").touch()
+    assert audited.findings() == ["stranger: x: nothing that is signed leads to it"]
+    assert list(versions) == []
 
 
 def test_a_missing_record_is_named(audited: Audited) -> None:
@@ -101,12 +120,8 @@ def test_a_changed_record_is_named(audited: Audited) -> None:
     assert "it is not signed by a key in" in found
 
 
-def test_nothing_holds_by_a_strangers_key(
-    audited: Audited, stranger: Signer, tmp_path: Path
-) -> None:
-    key = tmp_path / "stranger.asc"
-    key.write_text(stranger.public_keys[audited.release.package_format])
-    _, lines = audited.audit("--key", key)
+def test_nothing_holds_by_a_strangers_key(audited: Audited, foreign_key: Path) -> None:
+    _, lines = audited.audit("--key", foreign_key)
     point = commit_point(audited.release).relative_to(audited.root)
     assert any(line.startswith(f"unsigned: {point}: ") for line in lines)
 
@@ -144,6 +159,12 @@ class TestRefusals:
         assert status == 2
         assert "is no folder" in told
 
+    def test_keys_that_are_none(self, audited: Audited, tmp_path: Path) -> None:
+        (tmp_path / "none.asc").write_text("-----BEGIN PGP PUBLIC KEY BLOCK-----")
+        status, (told,) = audited.audit("--key", tmp_path / "none.asc")
+        assert status == 2
+        assert "holds no public key" in told
+
     def test_an_empty_folder(self, audited: Audited, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         status, (told,) = audited.audit(where=str(tmp_path / "empty"))
@@ -152,15 +173,8 @@ class TestRefusals:
 
     def test_a_server_that_is_not_there(self, audited: Audited, served: Served) -> None:
         shutil.rmtree(audited.root)
-        status, _ = audited_at(f"{served.url}/release", served.folder.parent)
+        status, _ = audited.audit(where=f"{served.url}/release")
         assert status == 2  # answers, and has nothing
-        status, (told,) = audited_at("http://127.0.0.1:9/release", served.folder.parent)
+        status, (told,) = audited.audit(where="http://127.0.0.1:9/release")
         assert status == 75
         assert "cannot be read" in told
-
-
-def audited_at(url: str, scratch: Path) -> tuple[int, list[str]]:
-    """Audit an address by some key."""
-    key = scratch / "some.asc"
-    key.touch()
-    return run("audit", url, "--key", key)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING, get_args
 
@@ -13,9 +14,10 @@ import pytest
 
 from tests.workers.repository.faults import Fault, moments_of, run_traced
 from tests.workers.repository.generations import files_of, published
-from workers.provenance.audit import audit, chain_of
-from workers.provenance.findings import Findings
+from workers.provenance.audit import audit
+from workers.provenance.choice import chain_of
 from workers.provenance.readers import Folder
+from workers.provenance.trust import trusting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,9 +69,10 @@ def test_any_call_may_be_the_last(
     assert tried
     # Nothing is in the way, and nothing stays: not of any of those that were killed.
     release.publish(packages.make(kind, "2.0"), retention=0)
-    findings = Findings(Folder(release.root), release.root / "key.asc")
-    assert audit(findings, chain_of(findings.reader, None)) == 2
-    assert findings.found == []
+    root = Folder(release.root)
+    with trusting(release.root / "key.asc") as trust:
+        report = audit(root, trust, chain_of(root, None, None), datetime.now(UTC))
+    assert (report.files, report.findings) == (2, [])
     for hidden in (".partial", ".stage"):
         assert list((release.root / hidden).iterdir()) == []
 
