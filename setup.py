@@ -29,7 +29,9 @@ DEMO = [
 
 TESTS = [
     "hypothesis==6.170.15",  # property tests of the gate's state machine
+    "in-toto-attestation==0.9.3",  # another reader of in-toto statements and SLSA provenance
     "mypy==2.4.1",  # type checks
+    "protobuf==7.36.2",  # what in-toto's own reader is written in
     "pytest==9.2.0",  # the test runner
     "pytest-timeout==2.4.0",  # bounds every test
     "ruff==0.17.6",  # lint and format

@@ -43,7 +43,7 @@ def test_the_story_of_a_package_is_whole(
     assert "proposed   as change " in told
     assert "vote       Code-Review +2 by " in told
     assert ", as it was tested" in told
-    assert f"by         urn:lockgate:builder:publish/main/{package}, " in told
+    assert f"by         publish/main/{package}, " in told
 
 
 def _lockgate(*arguments: str | Path) -> list[str]:

@@ -40,13 +40,17 @@ class Resource(_Part):
     digest: dict[str, str]
 
 
+class MergedAs(_Part, Merged):
+    """What the change became on its branch."""
+
+
 class ExternalParameters(_Part):
     """What people chose."""
 
     release: str
     package: str
     change: Change | None = None
-    merged: Merged | None = None
+    merged: MergedAs | None = None
 
 
 class InternalParameters(_Part):
@@ -66,7 +70,7 @@ class BuildDefinition(_Part):
 
 
 class Builder(_Part):
-    """Who built."""
+    """Who is trusted to have built it as told."""
 
     id: str
 
@@ -76,6 +80,7 @@ class Metadata(_Part):
 
     invocation_id: str
     started_on: str
+    finished_on: str | None = None
 
 
 class RunDetails(_Part):
@@ -94,6 +99,7 @@ class Predicate(_Part):
     generation: str = _named("lockgate_generation")
     approvals: list[Approval] = _named("lockgate_approvals")
     runs: list[Run] = _named("lockgate_runs")
+    publisher: Run = _named("lockgate_publisher")
 
 
 class Statement(_Part):
@@ -140,6 +146,8 @@ def make(record: Record, subjects: Mapping[str, Mapping[str, str]], generation: 
     used = [line.split("  ", maxsplit=1) for line in inputs.dependencies]
     installed = [Resource(name=name, digest={"sha256": sha256}) for sha256, name in used]
     root = Resource(name="root image", digest={"lockgateRoot": inputs.root})
+    merged = None if record.merged is None else MergedAs(**dict(record.merged))
+    build = _build_of(record)
     statement = Statement(
         type="https://in-toto.io/Statement/v1",
         predicate_type="https://slsa.dev/provenance/v1",
@@ -151,7 +159,7 @@ def make(record: Record, subjects: Mapping[str, Mapping[str, str]], generation: 
                     release=record.release,
                     package=record.package,
                     change=record.change,
-                    merged=record.merged,
+                    merged=merged,
                 ),
                 internal_parameters=InternalParameters(
                     inputs_key=inputs.key, options=inputs.options
@@ -159,9 +167,9 @@ def make(record: Record, subjects: Mapping[str, Mapping[str, str]], generation: 
                 resolved_dependencies=[*sources, root, *installed],
             ),
             run_details=RunDetails(
-                builder=Builder(id=f"urn:lockgate:builder:{record.publisher.builder}"),
+                builder=Builder(id=f"urn:lockgate:builder:{build.builder}"),
                 metadata=Metadata(
-                    invocation_id=record.publisher.url, started_on=record.publisher.started
+                    invocation_id=build.url, started_on=build.started, finished_on=build.finished
                 ),
                 byproducts=[
                     Resource(name=name, digest={"sha256": sha256})
@@ -171,9 +179,19 @@ def make(record: Record, subjects: Mapping[str, Mapping[str, str]], generation: 
             generation=generation,
             approvals=record.approvals,
             runs=record.runs,
+            publisher=record.publisher,
         ),
     )
     return statement.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def _build_of(record: Record) -> Run:
+    """The run that made what is published: the last of the package's builds that are told of.
+
+    Where none is, because what was built before was fetched, it is the one that published.
+    """
+    name = f"build/{record.release}/{record.package}"
+    return next((run for run in reversed(record.runs) if run.builder == name), record.publisher)
 
 
 def read(payload: bytes) -> Statement:

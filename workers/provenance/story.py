@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def story(package: Published, statement: Statement) -> Iterator[str]:
     """A package's way, in lines."""
     predicate = statement.predicate
-    definition, run = predicate.build_definition, predicate.run_details
+    definition = predicate.build_definition
     external = definition.external_parameters
     yield f"{package.name} {package.version} ({package.architecture})"
     yield f"  file       {package.file}"
@@ -47,4 +47,5 @@ def story(package: Published, statement: Statement) -> Iterator[str]:
     yield f"             with {dependencies} packages installed as build dependencies"
     for passed in predicate.runs:
         yield f"  {passed.result:<10} {passed.builder}, {passed.started}: {passed.url}"
-    yield f"  by         {run.builder.id}, {run.metadata.started_on}: {run.metadata.invocation_id}"
+    by = predicate.publisher
+    yield f"  by         {by.builder}, {by.started}: {by.url}"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from google.protobuf import json_format
+from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.statement import Statement
 
 from tests.workers.repository.programs import RECORD
 from workers.outcome import BadRequest
@@ -14,12 +18,47 @@ from workers.provenance import statement as statements
 from workers.provenance.envelope import seal, unsigned
 from workers.provenance.record import Record
 
+if TYPE_CHECKING:
+    from tests.workers.provenance.conftest import Audited
+
 _PATH = "pool/main/d/demo/demo_1.0-1_all.deb"
 
 
 def _made(**changes: Any) -> bytes:
     record = Record.model_validate(RECORD | changes)
     return statements.make(record, {_PATH: {"sha256": "a" * 64}}, "20260102T030405.000000Z")
+
+
+def test_others_read_it(audited: Audited) -> None:
+    """What was published is what in-toto's own library reads; it knows no field of ours."""
+    envelope = json.loads(audited.record("1.1").read_bytes())
+    parsed = json_format.Parse(b64decode(envelope["payload"]), statement_pb2.Statement())
+    Statement.copy_from_pb(parsed).validate()
+    assert parsed.predicate_type == "https://slsa.dev/provenance/v1"
+    predicate = json_format.MessageToDict(parsed.predicate)
+    theirs = {name: of for name, of in predicate.items() if not name.startswith("lockgate_")}
+    provenance = json_format.ParseDict(theirs, provenance_pb2.Provenance())
+    assert provenance.run_details.builder.id.startswith("urn:lockgate:builder:")
+    assert provenance.run_details.metadata.started_on.seconds > 0
+
+
+def test_who_built_is_told_and_who_published() -> None:
+    def run(job: str, number: int) -> dict[str, str]:
+        url = f"https://gate.example.org/#/builders/1/builds/{number}"
+        times = {"started": f"2026-01-02T0{number}:00:00Z", "finished": "2026-01-02T09:00:00Z"}
+        return {"builder": f"{job}/main/demo", "url": url, "result": "success", **times}
+
+    jobs = ("check", "build", "gate", "build", "lint")
+    runs = [run(job, number) for number, job in enumerate(jobs)]
+    made = json.loads(_made(runs=runs))["predicate"]
+    assert made["runDetails"]["builder"] == {"id": "urn:lockgate:builder:build/main/demo"}
+    assert made["runDetails"]["metadata"] == {
+        "invocationId": runs[3]["url"],
+        "startedOn": runs[3]["started"],
+        "finishedOn": runs[3]["finished"],
+    }
+    assert made["lockgate_publisher"]["builder"] == "publish/main/demo"
+    assert made["buildDefinition"]["externalParameters"]["merged"]["asTested"] is True
 
 
 def test_the_names_are_those_of_the_standards() -> None:
