@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from workers import files
 from workers.mirrors.kinds import is_package
-from workers.provenance.chains import AptChain, RpmChain
+from workers.provenance.apt_chain import AptChain
 from workers.provenance.findings import Findings
 from workers.provenance.readers import Folder
+from workers.provenance.rpm_chain import RpmChain
+from workers.provenance.trust import NoTrust
 from workers.repository.generations import Generation, Generations
 
 if TYPE_CHECKING:
@@ -114,9 +116,9 @@ def _steps(generations: Generations, before: str | None, after: str) -> list[Gen
 def _listed(repository: Path, point: str, stamp: str) -> Iterator[Published]:
     """The packages of a kept generation, as clients read its indexes."""
     chain = AptChain(point.split("/")[1]) if point.startswith("dists/") else RpmChain()
-    for package in chain.generation(Findings(Folder(repository), None), stamp):
-        if is_package(package.file):
-            yield package
+    generation = chain.generation(Findings(Folder(repository), NoTrust()), stamp)
+    if generation is not None:
+        yield from (package for package in generation.packages if is_package(package.file))
 
 
 def _move(packages: Iterable[Words], undoes: dict[str, Words], onto: dict[str, Words]) -> None:

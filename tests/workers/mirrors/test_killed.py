@@ -7,6 +7,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,10 @@ from tests.workers.mirrors.plain_clients import plain_client
 from tests.workers.processes import running as processes_with
 from tests.workers.processes import wait_until
 from tests.workers.repository.programs import CODENAME, program, succeeded
-from workers.provenance.audit import audit, chain_of
-from workers.provenance.findings import Findings
+from workers.provenance.audit import audit
+from workers.provenance.choice import chain_of
 from workers.provenance.readers import Address
+from workers.provenance.trust import trusting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,9 +69,12 @@ class _Story:
         wait_until(
             lambda: len(processes_with(str(mirror.daemon.configuration))) == 1, "the daemon's calm"
         )
-        findings = Findings(Address(mirror.url), mirror.repository.root / "key.asc")
-        assert audit(findings, chain_of(findings.reader, CODENAME))
-        assert not findings.found
+        reader, kind = Address(mirror.url), mirror.repository.package_format
+        codename = CODENAME if kind == "deb" else None
+        with trusting(mirror.repository.root / "key.asc") as trust:
+            report = audit(reader, trust, chain_of(reader, kind, codename), datetime.now(UTC))
+        assert report.files
+        assert not report.findings
         newest = 0
         for client in (mirror.client(), plain_client(mirror)):
             client.update()
