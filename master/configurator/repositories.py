@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def builders_of_repository(
-    site: Site, release: str, package_format: Format
+    site: Site, release: str, package_format: Format, share: util.WorkerLock
 ) -> Iterator[util.BuilderConfig]:
     """Builders that act on one release repository as a whole.
 
@@ -55,7 +55,7 @@ def builders_of_repository(
     yield from signers_of_repository(site, release, package_format)
     for act in ("refresh", "rollback"):
         yield of(act, None, _rewrite(site, release, package_format, act))
-    yield from _mirrors(site, release, package_format)
+    yield from _mirrors(site, release, package_format, share)
 
 
 def synchronise(site: Site, release: str, package_format: Format) -> RunBuilders:
@@ -144,7 +144,9 @@ def _rewrite(site: Site, release: str, package_format: Format, act: str) -> list
     ]
 
 
-def _mirrors(site: Site, release: str, package_format: Format) -> Iterator[util.BuilderConfig]:
+def _mirrors(
+    site: Site, release: str, package_format: Format, share: util.WorkerLock
+) -> Iterator[util.BuilderConfig]:
     keep_report = keep_artifacts(
         REPORT, site.artifacts.root, site.artifacts.url, doStepIf=did_something
     )
@@ -171,13 +173,13 @@ def _mirrors(site: Site, release: str, package_format: Format) -> Iterator[util.
             {"release": release},
             locks=[
                 util.MasterLock(full_name).access("exclusive"),
-                synchronising(site).access("counting"),
+                share.access("counting"),
             ],
         )
 
 
 def synchronising(site: Site) -> util.WorkerLock:
-    """What syncs share: half of what each repository worker does at once.
+    """What all syncs share: half of what each repository worker does at once.
 
     The other half is for publishing, whatever mirrors do not answer.
     """
