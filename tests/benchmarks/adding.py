@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.inputs import gather
 from tests.benchmarks.measure import LOCKGATE, Line, interleaved, medians, no_slower
+from tests.benchmarks.served import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 def adding(
     bench: Bench, lockgate: type[Resident], others: Sequence[type[Publisher]], size: int
 ) -> Line:
-    """Measure Lockgate and those of the others that are installed, each in its own repository."""
+    """Measure Lockgate and those of the others that are installed, each in its own repository.
+
+    Raises :class:`tests.benchmarks.served.Wrong` if one of them has not published everything.
+    """
     package_format = lockgate.package_format
-    rounds = bench.sizes[size]
+    rounds = bench.scale.sizes[size]
     packages = bench.inputs.packages(package_format, size + rounds + 1)
-    there, new = packages[:size], packages[size:]
+    there, new = packages[:size], bench.ready(package_format, packages[size:])
     top = bench.folder / f"{package_format}-{size}"
     with ExitStack() as ending:
         ending.callback(shutil.rmtree, top)
@@ -40,8 +44,10 @@ def adding(
             publisher.prepare(folder)
         turns = {publisher.name: _turns(publisher, new) for publisher in publishers}
         seconds = interleaved(turns, rounds)
-    name = f"add 1 to {size:,} {package_format.upper()}"
-    return Line(name, medians(seconds), own.parts.medians())
+        for publisher in publishers:
+            names = {package.name for package in packages}
+            expect(package_format, publisher.served, bench.keys.ring, names)
+    return Line(medians(seconds), {LOCKGATE: own.parts.medians()})
 
 
 def flatness(bench: Bench, lockgate: type[Resident], factor: float) -> Line:
@@ -49,9 +55,11 @@ def flatness(bench: Bench, lockgate: type[Resident], factor: float) -> Line:
 
     Lines of different sizes are minutes apart: what else the machine does is not the same then.
     """
-    small, large = min(bench.sizes), max(bench.sizes)
-    rounds, package_format = bench.sizes[large], lockgate.package_format
+    sizes = bench.scale.sizes
+    small, large = min(sizes), max(sizes)
+    rounds, package_format = sizes[large], lockgate.package_format
     packages = bench.inputs.packages(package_format, large + rounds + 1)
+    new = bench.ready(package_format, packages[large:])
     smaller = f"in {small:,}"
     top = bench.folder / f"{package_format}-flat"
     with ExitStack() as ending:
@@ -60,10 +68,9 @@ def flatness(bench: Bench, lockgate: type[Resident], factor: float) -> Line:
         for name, size in ((LOCKGATE, large), (smaller, small)):
             publisher = lockgate(top / name, bench.keys)
             publisher.prepare(gather(packages[:size], top / f"there {name}"))
-            turns[name] = _turns(publisher, packages[large:])
+            turns[name] = _turns(publisher, new)
         found = medians(interleaved(turns, rounds))
-    verdict = no_slower(found, smaller, factor)
-    return Line(f"flat: add 1 to {large:,} {package_format.upper()}", found, verdicts=[verdict])
+    return Line(found, verdicts=[no_slower(found, smaller, factor)])
 
 
 def _turns(publisher: Publisher, packages: Sequence[Path]) -> Callable[[int], None]:

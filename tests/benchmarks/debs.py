@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.sketches import sketch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _MAGIC = b"!<arch>\n"
 _LEVEL = 1
 
 
-def make_debs(numbers: range, folder: Path) -> None:
+def make_debs(numbers: range, folder: Path, revision: int = 0) -> None:
     """Write the packages of some numbers."""
     for number in numbers:
-        made = sketch(number)
+        made = sketch(number, revision)
         version = f"{made.version}-1"
         control = "".join(
             (
                 f"Package: {made.name}\nVersion: {version}\nArchitecture: all\n",
                 "Maintainer: Ann Example <ann@example.org>\n",
                 f"Installed-Size: {sum(map(len, made.files.values())) // 1024 + 1}\n",
-                f"Depends: {', '.join(f'{name} (>= 1.0)' for name in made.depends)}\n",
+                _depends(made.depends),
                 f"Section: {made.section}\nPriority: optional\n",
                 f"Homepage: https://{made.name}.example.org/\nDescription: {made.summary}\n",
                 "".join(f" {line}\n" for line in made.description),
@@ -44,6 +44,12 @@ def make_debs(numbers: range, folder: Path) -> None:
             "data.tar.gz": _tar(made.files),
         }
         (folder / f"{made.name}_{version}_all.deb").write_bytes(_ar(members))
+
+
+def _depends(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    return f"Depends: {', '.join(f'{name} (>= 1.0)' for name in names)}\n"
 
 
 def _tar(files: Mapping[str, bytes]) -> bytes:

@@ -6,22 +6,27 @@ import hashlib
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from tests.benchmarks import debs, rpms, sketches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 Format = Literal["deb", "rpm"]
 
-_BATCH = 250
-_MAKERS: dict[Format, Callable[[range, Path], None]] = {
-    "deb": debs.make_debs,
-    "rpm": rpms.make_rpms,
-}
+_BATCH = 50
+
+
+class _Maker(Protocol):
+    def __call__(self, numbers: range, folder: Path, revision: int = 0) -> None: ...
+
+
+_MAKERS: dict[Format, _Maker] = {"deb": debs.make_debs, "rpm": rpms.make_rpms}
 
 
 @dataclass(frozen=True)
@@ -30,20 +35,26 @@ class Inputs:
 
     folder: Path
 
-    def packages(self, package_format: Format, count: int) -> list[Path]:
+    def packages(self, package_format: Format, number: int) -> list[Path]:
         """So many packages, each of another name; made where they are missing."""
-        found: list[Path] = []
-        for first in range(0, count, _BATCH):
-            found += self._batch(package_format, range(first, first + _BATCH))
-        return found[:count]
+        batches = [range(first, first + _BATCH) for first in range(0, number, _BATCH)]
+        # Programs make most of them: use all cores.
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            made = threads.map(partial(self._batch, package_format), batches)
+            return [package for batch in made for package in batch][:number]
 
-    def _batch(self, package_format: Format, numbers: range) -> list[Path]:
-        kept = self.folder / package_format / _edition() / f"{numbers.start:06}"
+    def changing(self, package_format: Format, revision: int = 0) -> list[Path]:
+        """The packages that change, in one of their versions."""
+        return self._batch(package_format, sketches.CHANGING, revision)
+
+    def _batch(self, package_format: Format, numbers: range, revision: int = 0) -> list[Path]:
+        name = f"{numbers.start:07}-{revision:03}"
+        kept = self.folder / package_format / _edition() / name
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             partial = Path(tempfile.mkdtemp(dir=kept.parent, prefix=".partial-"))
             try:
-                _MAKERS[package_format](numbers, partial)
+                _MAKERS[package_format](numbers, partial, revision)
                 partial.rename(kept)
             finally:
                 shutil.rmtree(partial, ignore_errors=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from typing import TYPE_CHECKING, ClassVar
+import tempfile
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from tests.benchmarks.measure import LOCKGATE, Parts
 from tests.benchmarks.publisher import CODENAME, Keys, Publisher
+from tests.benchmarks.sketches import sketch
 from tests.workers.repository.programs import RECORD, program, succeeded
 from workers.files import sha256, sha256_of
 from workers.provenance.record import Record
@@ -18,10 +22,10 @@ from workers.repository.rpm import RpmFormat
 from workers.signing.metadata import sign_metadata
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tests.benchmarks.inputs import Format
     from workers.repository.formats import RepositoryFormat
+
+COLD = f"{LOCKGATE} (cold)"
+"""Each act in a process of its own."""
 
 # As the site file has them unless it says otherwise.
 _GENERATIONS = 10
@@ -30,14 +34,26 @@ _VERSIONS = 2
 _VALID_DAYS = 14
 _ORIGIN = "Lockgate"
 
+_DEPENDENCIES = 100  # of a build; real ones have a hundred to 250
+
 
 class Resident(Publisher):
-    """A release repository in this process; signing runs gpg(1)."""
+    """A release repository in this process; signing runs gpg(1).
+
+    Of the generations before the published one the newest ``generations`` stay, and those replaced
+    less than ``seconds`` ago.
+    """
 
     name = LOCKGATE
-    package_format: ClassVar[Format]
 
-    def __init__(self, folder: Path, keys: Keys) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        keys: Keys,
+        *,
+        generations: int = _GENERATIONS,
+        seconds: float = _SECONDS,
+    ) -> None:
         super().__init__(folder, keys)
         self.parts = Parts()
         self._key = keys.by_format[self.package_format]
@@ -45,7 +61,12 @@ class Resident(Publisher):
         self.root.mkdir()
         self._repository = ReleaseRepository(self.root, self._format())
         self._scratch = folder / "scratch"
-        self._numbers = itertools.count()
+        self._scratch.mkdir()
+        self._kept = (generations, seconds)
+
+    @property
+    def served(self) -> Path:
+        return self.root
 
     def prepare(self, packages: Path) -> None:
         # Making each of thousands of files durable takes minutes; all of them together, seconds.
@@ -57,8 +78,8 @@ class Resident(Publisher):
         self.parts.forget()
 
     def add(self, package: Path) -> None:
-        folder = self._alone(package)
-        self._publish(folder, generations=_GENERATIONS, seconds=_SECONDS)
+        generations, seconds = self._kept
+        self._publish(self._alone(package), generations=generations, seconds=seconds)
 
     def _format(self) -> RepositoryFormat:
         if self.package_format == "rpm":
@@ -66,24 +87,22 @@ class Resident(Publisher):
         return AptFormat(CODENAME, _ORIGIN, _VALID_DAYS)
 
     def _alone(self, package: Path) -> Path:
-        folder = self._scratch / str(next(self._numbers))
-        folder.mkdir(parents=True)
+        folder = Path(tempfile.mkdtemp(dir=self._scratch))
         (folder / package.name).hardlink_to(package)
         return folder
 
     def _publish(self, packages: Path | None, *, generations: int, seconds: float) -> None:
+        source = record(packages) if packages is not None else None
         with self.parts.part("stage"):
-            record = None
-            if packages is None:
+            if packages is None or source is None:
                 staged = self._repository.stage_refresh()
             else:
-                record = self._record_of(packages)
-                staged = self._repository.stage(packages, _VERSIONS, record)
+                staged = self._repository.stage(packages, _VERSIONS, source)
         signed = self._scratch / staged["stage"]
         with self.parts.part("sign"):
             release = self.root / ".stage" / staged["stage"] / "release"
             why = {"build": "1", "requester": "Ann", "repository": self._called()}
-            sign_metadata(self.keys.home, [self._key], release, signed, why, record=record)
+            sign_metadata(self.keys.home, [self._key], release, signed, why, record=source)
         with self.parts.part("commit"):
             self._repository.commit(
                 staged["stage"],
@@ -92,10 +111,6 @@ class Resident(Publisher):
                 generations=generations,
                 seconds=seconds,
             )
-
-    def _record_of(self, packages: Path) -> Record:
-        built = {package.name: sha256(package) for package in packages.iterdir()}
-        return Record.model_validate(RECORD | {"built": built})
 
     def _called(self) -> str:
         """A name of the repository as a site would give it, unlike that of any other."""
@@ -114,19 +129,17 @@ class ResidentRpm(Resident):
     package_format = "rpm"
 
 
-class ColdApt(ResidentApt):
+class Cold(Resident):
     """The same, but each act is a process of its own, as a build's steps start them."""
 
-    name = "lockgate (cold)"
+    name = COLD
 
     def add(self, package: Path) -> None:
-        which = ("--format", "deb", "--repository", self.root, "--codename", CODENAME)
-        alone, record = self._alone(package), self._scratch / "record.json"
-        record.write_text(self._record_of(alone).model_dump_json())
-        packages = (
-            *("--packages", alone, "--record", record),
-            *("--keep", str(_VERSIONS)),
-        )
+        which = ("--format", self.package_format, "--repository", self.root, "--codename", CODENAME)
+        folder = self._alone(package)
+        described = self._scratch / "record.json"
+        described.write_text(record(folder).model_dump_json())
+        packages = ("--packages", folder, "--record", described, "--keep", str(_VERSIONS))
         told = ("--origin", _ORIGIN, "--valid-days", str(_VALID_DAYS))
         staged = succeeded(program("repository", "stage", *which, *packages, *told))
         signed = self._scratch / staged["stage"]
@@ -136,12 +149,46 @@ class ColdApt(ResidentApt):
                 *("sign", "metadata", "--home", self.keys.home.path),
                 *("--key", self._key.fingerprint, "--repository", self._called()),
                 *("--build", "1", "--requester", "Ann", "--staged", release, "--out", signed),
-                *("--record", record),
+                *("--record", described),
             )
         )
+        generations, seconds = self._kept
         commit = ("--stage", staged["stage"], "--signed", signed)
         kept = (
             *("--key", self._key.fingerprint),
-            *("--generations", str(_GENERATIONS), "--retention", str(_SECONDS)),
+            *("--generations", str(generations), "--retention", str(seconds)),
         )
         succeeded(program("repository", "commit", *which, *commit, *kept))
+
+
+class ColdApt(Cold):
+    """An APT repository."""
+
+    package_format = "deb"
+
+
+class ColdRpm(Cold):
+    """An RPM repository."""
+
+    package_format = "rpm"
+
+
+RESIDENT: dict[str, type[Resident]] = {"deb": ResidentApt, "rpm": ResidentRpm}
+
+
+def record(packages: Path) -> Record:
+    """Where a folder's packages come from, so they say: as much as is known of real ones.
+
+    No build was given the same dependencies as any other, which costs a mirror the most.
+    """
+    built = {path.name: sha256(path) for path in packages.iterdir()}
+    random = Random("".join(built.values()))  # noqa: S311 - nothing secret: the same each time
+    dependencies = [f"{random.randbytes(32).hex()}  {name}" for name in _dependencies()]
+    inputs = {**RECORD["inputs"], "dependencies": dependencies}
+    return Record.model_validate({**RECORD, "inputs": inputs, "built": built})
+
+
+@cache
+def _dependencies() -> list[str]:
+    used = (sketch(number) for number in range(_DEPENDENCIES))
+    return [f"{each.name}_{each.version}-1_amd64.deb" for each in used]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -29,20 +30,32 @@ class Verdict:
 class Line:
     """One line of the table."""
 
-    name: str
-    values: dict[str, float]
+    values: dict[str, float] = field(default_factory=dict)
     """Medians of the contestants."""
-    parts: dict[str, float] = field(default_factory=dict)
-    """Medians of what Lockgate's value is made of."""
+    details: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By contestant, what its value is made of or came with."""
     verdicts: list[Verdict] = field(default_factory=list)
     unit: str = "ms"
+    notes: list[str] = field(default_factory=list)
+    """What was seen besides, in words."""
+    failed: str | None = None
+    """Why it could not be measured."""
 
     @property
     def ratios(self) -> dict[str, float]:
-        """How many times as much as Lockgate each other contestant takes."""
-        own = self.values[LOCKGATE]
+        """How many times as much as Lockgate each other contestant takes; none to nothing."""
+        own = self.values.get(LOCKGATE, 0)
         others = {name: value for name, value in self.values.items() if name != LOCKGATE}
-        return {name: value / own for name, value in others.items()}
+        return {name: value / own for name, value in others.items() if own}
+
+
+def attempt(measure: Callable[[], Line]) -> Line:
+    """Measure a line; one that cannot be measured says why, and is no reason to stop."""
+    try:
+        return measure()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other lines are measured
+        traceback.print_exc()
+        return Line(failed=f"{type(error).__name__}: {error}")
 
 
 class Parts:
@@ -108,6 +121,12 @@ def at_most(line: Mapping[str, float], most: float, unit: str = "ms") -> Verdict
     """Lockgate takes at most so much."""
     found = line[LOCKGATE]
     return Verdict(f"at most {most:,.0f} {unit}", f"{found:,.0f} {unit}", found <= most)
+
+
+def at_most_more(line: Mapping[str, float], other: str, most: float) -> Verdict:
+    """Lockgate takes at most so many milliseconds more than another."""
+    more = line[LOCKGATE] - line[other]
+    return Verdict(f"at most {most:,.0f} ms more than {other}", f"{more:,.0f} ms", more <= most)
 
 
 def no_slower(line: Mapping[str, float], other: str, factor: float) -> Verdict:

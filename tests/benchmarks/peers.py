@@ -15,12 +15,13 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.publisher import CODENAME, Keys, Publisher, run, where
+from tests.benchmarks.publisher import CODENAME, Keys, Publisher, copy, run, where
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _ARCHITECTURE = "amd64"
+_ANY_ARCHITECTURE = "noarch"
 _START_SECONDS = 30
 
 
@@ -28,6 +29,7 @@ class Reprepro(Publisher):
     """reprepro(1)."""
 
     name = program = "reprepro"
+    package_format = "deb"
 
     def __init__(self, folder: Path, keys: Keys) -> None:
         super().__init__(folder, keys)
@@ -38,24 +40,34 @@ class Reprepro(Publisher):
             f"SignWith: {keys.by_format['deb'].fingerprint}\n"
         )
 
+    @property
+    def served(self) -> Path:
+        return self.folder / "public"
+
     def prepare(self, packages: Path) -> None:
         self._include(*packages.iterdir())
 
     def add(self, package: Path) -> None:
         self._include(package)
 
+    def repair(self, package: Path) -> None:
+        (self.folder / "db/lockfile").unlink(missing_ok=True)
+        # It may be in the database and not in the pool.
+        self._reprepro("remove", CODENAME, package.name.partition("_")[0])
+
     def _include(self, *packages: Path) -> None:
-        run(
-            *("reprepro", "--silent", "--basedir", self.folder, "includedeb", CODENAME),
-            *packages,
-            environment=_with_home(self.keys),
-        )
+        self._reprepro("includedeb", CODENAME, *packages)
+
+    def _reprepro(self, *arguments: str | Path) -> None:
+        where = ("--basedir", self.folder, "--outdir", self.served)
+        run("reprepro", "--silent", *where, *arguments, environment=_with_home(self.keys))
 
 
 class Aptly(Publisher):
     """aptly(1), with by-hash."""
 
     name = program = "aptly"
+    package_format = "deb"
 
     def __init__(self, folder: Path, keys: Keys) -> None:
         super().__init__(folder, keys)
@@ -66,6 +78,10 @@ class Aptly(Publisher):
         }
         (folder / "aptly.conf").write_text(json.dumps(configuration))
         self._aptly("repo", "create", f"-distribution={CODENAME}", "-component=main", "bench")
+
+    @property
+    def served(self) -> Path:
+        return self.folder / "public"
 
     def prepare(self, packages: Path) -> None:
         self._aptly("repo", "add", "bench", packages)
@@ -87,6 +103,7 @@ class Ftparchive(Publisher):
     """apt-ftparchive(1) with its cache, and gpg(1)."""
 
     name = program = "apt-ftparchive"
+    package_format = "deb"
 
     def __init__(self, folder: Path, keys: Keys) -> None:
         super().__init__(folder, keys)
@@ -107,7 +124,7 @@ class Ftparchive(Publisher):
         self._generate()
 
     def add(self, package: Path) -> None:
-        shutil.copyfile(package, self.folder / "pool" / package.name)
+        copy(package, self.folder / "pool")
         self._generate()
 
     def _generate(self) -> None:
@@ -127,6 +144,7 @@ class CreaterepoC(Publisher):
     """createrepo_c(8)."""
 
     name = program = "createrepo_c"
+    package_format = "rpm"
 
     def prepare(self, packages: Path) -> None:
         (self.folder / "Packages").mkdir()
@@ -135,8 +153,12 @@ class CreaterepoC(Publisher):
         self._createrepo()
 
     def add(self, package: Path) -> None:
-        shutil.copyfile(package, self.folder / "Packages" / package.name)
+        copy(package, self.folder / "Packages")
         self._createrepo("--update")
+
+    def repair(self, package: Path) -> None:
+        del package
+        shutil.rmtree(self.folder / ".repodata", ignore_errors=True)
 
     def _createrepo(self, *arguments: str) -> None:
         run("createrepo_c", "--quiet", "--general-compress-type=gz", *arguments, self.folder)
@@ -146,6 +168,7 @@ class CreaterepoAgent(Publisher):
     """createrepo-agent(1), which stays and is asked through its socket."""
 
     name = program = "createrepo-agent"
+    package_format = "rpm"
 
     def __init__(self, folder: Path, keys: Keys) -> None:
         super().__init__(folder, keys)
@@ -161,13 +184,17 @@ class CreaterepoAgent(Publisher):
         self._answers = self._socket.makefile("rb")
         self._expect_ok()
 
+    @property
+    def served(self) -> Path:
+        return self.folder / _ANY_ARCHITECTURE
+
     def prepare(self, packages: Path) -> None:
         for package in packages.iterdir():
-            self._say("ADD", str(package), "noarch")
+            self._say("ADD", str(package), _ANY_ARCHITECTURE)
         self._say("COMMIT")
 
     def add(self, package: Path) -> None:
-        self._say("ADD", str(package), "noarch")
+        self._say("ADD", str(package), _ANY_ARCHITECTURE)
         self._say("COMMIT")
 
     def close(self) -> None:

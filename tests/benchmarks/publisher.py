@@ -26,12 +26,17 @@ class Keys:
 
     home: Home
     by_format: Mapping[Format, Key]
+    ring: Path
+    """The public keys of all of them, as gpgv(1) takes them."""
+    armoured: Path
+    """The same, as package managers take them."""
 
 
 class Publisher(ABC):
     """One way to publish. Its repository is below ``folder``, which it makes."""
 
     name: ClassVar[str]
+    package_format: ClassVar[Format]
     program: ClassVar[str | None] = None
     """What must be installed."""
 
@@ -45,6 +50,11 @@ class Publisher(ABC):
         """Whether it can be measured on this machine."""
         return cls.program is None or where(cls.program) is not None
 
+    @property
+    def served(self) -> Path:
+        """What clients read."""
+        return self.folder
+
     @abstractmethod
     def prepare(self, packages: Path) -> None:
         """Publish a folder of packages in the quickest way, into an empty repository."""
@@ -53,8 +63,18 @@ class Publisher(ABC):
     def add(self, package: Path) -> None:
         """Publish one more package: a copy of the file, indexes, signatures."""
 
+    def repair(self, package: Path) -> None:  # noqa: B027 - most need none
+        """What a person does by hand after a crash, when a package cannot be published any more."""
+
     def close(self) -> None:  # noqa: B027 - most have nothing to end
         """End what is still running."""
+
+
+def copy(package: Path, folder: Path) -> None:
+    """Copy a package into a folder, where it appears whole."""
+    partial = folder / f".{package.name}.partial"
+    shutil.copyfile(package, partial)
+    partial.replace(folder / package.name)
 
 
 def where(program: str) -> str | None:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from tests.benchmarks.lockgate import COLD
 from tests.benchmarks.measure import LOCKGATE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from tests.benchmarks.measure import Line, Verdict
 
 _MET = {True: "[green]met[/green]", False: "[red]missed[/red]", None: "-"}
+_CAPTION = (
+    f"{LOCKGATE}: its core, in a process that stays; wanted is told of this one. "
+    f"{COLD}: its programs, each act a process of its own, as the steps of a build start them."
+)
 
 
-def table(lines: Sequence[Line]) -> Table:
-    """A table of all lines."""
-    made = Table(title="Medians of interleaved rounds", title_justify="left")
+def table(lines: Mapping[str, Line]) -> Table:
+    """A table of all lines, by their names."""
+    made = Table(
+        title="Medians of interleaved rounds",
+        title_justify="left",
+        caption=_CAPTION,
+        caption_justify="left",
+    )
     made.add_column("line")
     made.add_column("by")
     made.add_column("median", justify="right")
@@ -30,45 +37,48 @@ def table(lines: Sequence[Line]) -> Table:
     made.add_column("wanted")
     made.add_column("found", justify="right")
     made.add_column("")
-    for line in lines:
+    for name, line in lines.items():
         rows = _rows(line)
         verdicts = [_words(verdict) for verdict in line.verdicts]
         height = max(len(rows), len(verdicts))
-        names = [line.name, *[""] * (height - 1)]
+        names = [name, *[""] * (height - 1)]
         rows += [("", "", "", "")] * (height - len(rows))
         verdicts += [("", "", "")] * (height - len(verdicts))
-        for name, row, verdict in zip(names, rows, verdicts, strict=True):
-            made.add_row(name, *row, *verdict)
+        for shown, row, verdict in zip(names, rows, verdicts, strict=True):
+            made.add_row(shown, *row, *verdict)
         made.add_section()
     return made
 
 
-def document(lines: Sequence[Line]) -> dict[str, Any]:
-    """The same as data."""
+def document(lines: Mapping[str, Line], about: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as data, with what is to be known about the run."""
     return {
-        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"processors": os.cpu_count(), "system": platform.platform()},
+        **about,
         "lines": [
             {
-                "line": line.name,
+                "line": name,
+                "failed": line.failed,
                 "unit": line.unit,
                 "values": line.values,
-                "parts": line.parts,
+                "details": line.details,
                 "ratios": line.ratios,
                 "targets": [vars(verdict) for verdict in line.verdicts],
+                "notes": line.notes,
             }
-            for line in lines
+            for name, line in lines.items()
         ],
     }
 
 
 def _rows(line: Line) -> list[tuple[str, str, str, str]]:
+    if line.failed is not None:
+        return [("[red]failed[/red]", "", "", "")]
     rows = []
     for name, value in line.values.items():
-        ratio = "" if name == LOCKGATE else f"{line.ratios[name]:.1f}"
+        ratio = f"{line.ratios[name]:.1f}" if name in line.ratios else ""
         rows.append((name, f"{value:,.1f}", line.unit, ratio))
-        if name == LOCKGATE:
-            rows += [(f"  {part}", f"{of_it:,.1f}", "", "") for part, of_it in line.parts.items()]
+        details = line.details.get(name, {})
+        rows += [(f"  {detail}", f"{of_it:,.1f}", "", "") for detail, of_it in details.items()]
     return rows
 
 

@@ -18,9 +18,9 @@ _DEFINED = {
 }
 
 
-def make_rpms(numbers: range, folder: Path) -> None:
+def make_rpms(numbers: range, folder: Path, revision: int = 0) -> None:
     """Build the packages of some numbers."""
-    sketches = [sketch(number) for number in numbers]
+    sketches = [sketch(number, revision) for number in numbers]
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         tree = Path(scratch, "tree")
         for made in sketches:

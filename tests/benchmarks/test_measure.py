@@ -9,6 +9,8 @@ from tests.benchmarks.measure import (
     Line,
     Parts,
     at_most,
+    at_most_more,
+    attempt,
     faster,
     interleaved,
     medians,
@@ -83,9 +85,27 @@ def test_at_most_includes_the_limit(own: float, met: bool) -> None:  # noqa: FBT
 
 
 def test_ratios_are_of_the_others_to_lockgate() -> None:
-    assert Line("add", {LOCKGATE: 10, "one": 40, "two": 5}).ratios == {"one": 4, "two": 0.5}
+    assert Line({LOCKGATE: 10, "one": 40, "two": 5}).ratios == {"one": 4, "two": 0.5}
+
+
+@pytest.mark.parametrize("values", [{LOCKGATE: 0, "one": 40}, {"one": 40}, {}])
+def test_nothing_is_a_multiple_of_nothing(values: dict[str, float]) -> None:
+    assert Line(values).ratios == {}
+
+
+def test_a_line_that_cannot_be_measured_says_why() -> None:
+    def fails() -> Line:
+        raise ValueError("no such peer")
+
+    assert attempt(fails).failed == "ValueError: no such peer"
+    assert attempt(lambda: Line({LOCKGATE: 1})) == Line({LOCKGATE: 1})
 
 
 @pytest.mark.parametrize(("own", "met"), [(20.0, True), (20.1, False)])
 def test_no_slower_compares_the_own_time_with_the_others(own: float, met: bool) -> None:  # noqa: FBT001
     assert no_slower({LOCKGATE: own, "in 100": 10}, "in 100", 2).met is met
+
+
+@pytest.mark.parametrize(("own", "met"), [(13.0, True), (13.1, False)])
+def test_at_most_more_is_a_difference(own: float, met: bool) -> None:  # noqa: FBT001
+    assert at_most_more({LOCKGATE: own, "by hand": 10}, "by hand", 3).met is met
