@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workers.build.compare import changed_inputs, compare
-from workers.build.deb import build_deb
 from workers.build.request import BuildRequest
-from workers.build.rpm import RpmRequest, build_rpm
 from workers.clients.repository import Rank, given, read_base, read_description
 from workers.outcome import BadRequest, succeed
 from workers.sandbox import Limits
@@ -82,6 +79,8 @@ def build() -> None:
 @_common
 def deb(**options: Any) -> None:
     """Build a DEB package from a tree with debian/ in it."""
+    from workers.build.deb import build_deb  # noqa: PLC0415 - takes long to import
+
     succeed(build_deb(_request("deb", **options)))
 
 
@@ -96,6 +95,8 @@ def rpm(
     packaging: Path, spec: str, dist: str, base: tuple[str, ...], mock: str | None, **options: Any
 ) -> None:
     """Build an RPM package from a source tree and a spec."""
+    from workers.build.rpm import RpmRequest, build_rpm  # noqa: PLC0415 - takes long to import
+
     what = RpmRequest(packaging, spec, dist, tuple(map(read_base, base)), mock)
     succeed(build_rpm(_request("rpm", **options), what))
 
@@ -110,6 +111,8 @@ def compare_command(
     package_format: Format, first: Path, again: Path, inputs_of_first: str, inputs_of_again: str
 ) -> None:
     """Say whether two builds made the same packages."""
+    from workers.build.compare import changed_inputs, compare  # noqa: PLC0415 - takes long to import
+
     inputs = _inputs(inputs_of_first), _inputs(inputs_of_again)
     succeed(compare(package_format, first, again, changed_inputs(*inputs), _DEFAULT))
 

@@ -11,11 +11,7 @@ from workers.in_use import names_in_use
 from workers.names import identifier
 from workers.outcome import succeed
 from workers.provenance.record import read_record
-from workers.repository.apt import AptFormat
-from workers.repository.clean import clean_test_repositories
 from workers.repository.release import ReleaseRepository
-from workers.repository.rpm import RpmFormat
-from workers.repository.test import publish_test_repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +59,8 @@ def test_command(
     package_format: str, name: str, served: Path, packages: Path, codename: str, home: Path
 ) -> None:
     """Make the test repository of a proposed change."""
+    from workers.repository.test import publish_test_repository  # noqa: PLC0415 - loads both formats
+
     made = publish_test_repository(
         cast("Format", package_format), name, served, packages, identifier(codename), home
     )
@@ -74,6 +72,8 @@ def test_command(
 @click.option("--days", type=click.FloatRange(0), required=True, help="Older ones are removed.")
 def clean_tests(served: Path, days: float) -> None:
     """Remove old test repositories; those in use are told on standard input."""
+    from workers.repository.clean import clean_test_repositories  # noqa: PLC0415 - as above
+
     succeed(clean_test_repositories(served, days, names_in_use("test_repositories")))
 
 
@@ -199,7 +199,12 @@ def _release(
     valid_days: int | None = None,
     compression: str = "gz",
 ) -> ReleaseRepository:
+    # What reads one format's packages takes long to import, and the other is not asked for.
     if package_format == "rpm":
+        from workers.repository.rpm import RpmFormat  # noqa: PLC0415
+
         return ReleaseRepository(root, RpmFormat(cast("Literal['gz', 'zst']", compression)))
+    from workers.repository.apt import AptFormat  # noqa: PLC0415
+
     name = identifier(codename)
     return ReleaseRepository(root, AptFormat(name, origin or f"Lockgate {name}", valid_days))

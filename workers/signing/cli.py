@@ -15,7 +15,6 @@ from workers.provenance.record import read_record
 from workers.signing.gnupg import Home, Key, Kind
 from workers.signing.log import verify as verify_log
 from workers.signing.metadata import sign_metadata
-from workers.signing.rpms import sign_rpms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +84,8 @@ def metadata(
 @_why
 def rpm(home: Path, key: str, source: Path, out: Path, record: Path, **why: str) -> None:
     """Sign each RPM package of a folder into another folder."""
+    from workers.signing.rpms import sign_rpms  # noqa: PLC0415 - takes long to import
+
     opened = Home.of(home, make=False)
     (signer,) = opened.keys([key], _kind_of(why["repository"]))
     signed = sign_rpms(opened, signer, source, out, why, read_record(record))
