@@ -47,6 +47,7 @@ _SCALE = Scale(
     sizes={100: 9, 1_000: 9, 10_000: 5}, rounds=9, packages=1_000, publishes=200, kills=25, builds=5
 )
 _QUICK = Scale(sizes={100: 3, 1_000: 3}, rounds=3, packages=1_000, publishes=40, kills=5, builds=2)
+_NOTE_LENGTH = 500  # of what is shown; the data have all of it
 _WIDTH = 130  # also where the output is no terminal
 
 
@@ -79,7 +80,8 @@ def main(*, quick: bool, only: tuple[str, ...], json_file: Path | None, work: Pa
     shown.print(table(lines))
     for name, line in lines.items():
         for note in [*([line.failed] if line.failed else []), *line.notes]:
-            shown.print(f"{name}: {note}", highlight=False, markup=False)
+            words = " ".join(note.split())[:_NOTE_LENGTH]
+            shown.print(f"{name}: {words}", highlight=False, markup=False)
     sys.exit(any(line.failed for line in lines.values()))
 
 

@@ -31,6 +31,7 @@ from tests.workers.mirrors.daemon import Daemon
 from tests.workers.repository.clients import ClientFailed
 from tests.workers.repository.web import serving
 from workers.files import sha256, sha256_of
+from workers.outcome import InfrastructureFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -180,8 +181,11 @@ def _watch(
         for each in running:
             each.result()
         details = {"publishes": float(len(changes)), "seconds between": took / len(changes)}
+        notes = []
         if following is not None:
-            details["syncs"] = float(following.result())
+            syncs, failed = following.result()
+            details |= {"syncs": float(syncs), "syncs that failed": float(len(failed))}
+            notes += [f"a sync: {reason}" for reason in failed[:_NOTES]]
     for place in places:
         of_it = [reader for reader in readers if reader.place == place]
         details[f"transactions, {place}"] = float(sum(reader.transactions for reader in of_it))
@@ -190,7 +194,7 @@ def _watch(
     there = {path.name for path in publisher.served.rglob(f"*{changes[0].suffix}")}
     details["packages gone"] = float(sum(package.name not in there for package in changes))
     failures = [f"{reader.place}: {said}" for reader in readers for said in reader.failures]
-    return _Seen(len(failures), details, failures[:_NOTES])
+    return _Seen(len(failures), details, [*failures[:_NOTES], *notes])
 
 
 def _client(web: Served, publisher: Publisher, root: Path, key: Path) -> Client:
@@ -205,10 +209,16 @@ def _publish(publisher: Publisher, changes: Sequence[Path]) -> None:
         time.sleep(max(0, began + _SECONDS_BETWEEN - time.monotonic()))
 
 
-def _repeat(act: Callable[[], None], done: Event) -> int:
-    """Do something again and again until told to stop; how often it was done."""
-    times = 0
+def _repeat(sync: Callable[[], None], done: Event) -> tuple[int, list[str]]:
+    """Sync again and again until told to stop: how often, and why some of them failed.
+
+    A sync that fails leaves the mirror as it was; the next one is another try.
+    """
+    times, failed = 0, []
     while not done.is_set():
-        act()
         times += 1
-    return times
+        try:
+            sync()
+        except InfrastructureFault as fault:
+            failed.append(fault.reason)
+    return times, failed
