@@ -30,7 +30,7 @@ $(STATE)/apt.stamp: apt-packages.txt
 $(STATE)/apt-tests.stamp: apt-packages.txt $(STATE)/apt.stamp
 	$(call apt_install,$(APT_PACKAGES_OF_TESTS))
 
-$(STATE)/apt-bench.stamp: apt-packages.txt $(STATE)/apt-tests.stamp
+$(STATE)/apt-bench.stamp: apt-packages.txt $(STATE)/apt.stamp
 	$(call apt_install,$(APT_PACKAGES_OF_BENCH))
 
 $(STATE)/venv.stamp: setup.py $(STATE)/apt.stamp
