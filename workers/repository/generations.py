@@ -117,11 +117,12 @@ class Generations:
 
     def forget(self, kept: list[Line]) -> None:
         """Keep the descriptions of these generations only."""
+        # The log goes first: whatever it names has a description, also after a crash.
+        self._write_log({line.commit: line for line in kept[::-1]})
         names = {f"{line.commit}.json" for line in kept}
         for path in self._folder.glob("*.json"):
             if path.name not in names:
                 path.unlink()
-        self._write_log({line.commit: line for line in kept[::-1]})
 
     def _lines(self) -> dict[str, Line]:
         try:

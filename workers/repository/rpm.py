@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workers.repository.joined import Encoding
-    from workers.repository.table import Layout, Table
+    from workers.repository.table import Layout, Stored, Table
 
 PACKAGES = "packages"
 _CHANGELOG_ENTRIES = 10
@@ -130,13 +130,12 @@ class RpmFormat:
 
     def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
         """No client asks for them; rsync(1) finds by them what a mirror has already."""
-        stored = tables[PACKAGES].files
-        return {
-            f"repodata/{column}.xml.{self.compression}": self.index_path(
-                PACKAGES, column, self.compression, of_column[self.compression].sha256
-            )
-            for column, of_column in stored.items()
-        }
+        names = {}
+        for column, of_column in tables[PACKAGES].files.items():
+            encoding, packed = _packed(of_column)
+            path = self.index_path(PACKAGES, column, encoding, packed.sha256)
+            names[f"repodata/{column}.xml.{encoding}"] = path
+        return names
 
     def commit_text(self, tables: Mapping[str, Table], stamp: str, now: datetime) -> bytes:
         """The repomd.xml; the stamp, its revision, makes it unlike any other."""
@@ -144,11 +143,9 @@ class RpmFormat:
         seconds = int(now.timestamp())
         repomd.set_revision(stamp)
         for column, stored in tables[PACKAGES].files.items():
-            packed, plain = stored[self.compression], stored[PLAIN]
+            (encoding, packed), plain = _packed(stored), stored[PLAIN]
             record = cr.RepomdRecord(column, None)
-            record.location_href = self.index_path(
-                PACKAGES, column, self.compression, packed.sha256
-            )
+            record.location_href = self.index_path(PACKAGES, column, encoding, packed.sha256)
             record.checksum_type = record.checksum_open_type = "sha256"
             record.checksum, record.size = packed.sha256, packed.size
             record.checksum_open, record.size_open = plain.sha256, plain.size
@@ -163,15 +160,23 @@ class RpmFormat:
         top = f"snapshots/{stamp}/repodata"
         names = {f"{top}/repomd.xml": self.commit_point}
         for column, stored in tables[PACKAGES].files.items():
-            path = self.index_path(
-                PACKAGES, column, self.compression, stored[self.compression].sha256
-            )
+            encoding, packed = _packed(stored)
+            path = self.index_path(PACKAGES, column, encoding, packed.sha256)
             names[f"{top}/{path.rpartition('/')[2]}"] = path
         return names
 
     def snapshot_links(self, stamp: str) -> dict[str, str]:
         """The packages, which metadata names from where it is itself."""
         return {f"snapshots/{stamp}/Packages": "../../Packages"}
+
+
+def _packed(stored: Mapping[Encoding, Stored]) -> tuple[Encoding, Stored]:
+    """The compressed one of an index's files.
+
+    A generation keeps its compression, whatever the site file says by now.
+    """
+    ((encoding, packed),) = ((e, file) for e, file in stored.items() if e != PLAIN)
+    return encoding, packed
 
 
 def listed(primary: str) -> Iterator[Published]:

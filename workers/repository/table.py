@@ -209,6 +209,11 @@ class Edition:
     def _pieces(self, column: str, encoding: Encoding) -> list[Piece]:
         """The pieces of a file, read when first needed."""
         if (column, encoding) not in self._read_pieces:
+            if encoding not in self._table.files[column]:
+                # Written otherwise until now: once, all of it is compressed anew.
+                read = (self._texts(part, {})[column] for part in self._table.parts)
+                self._read_pieces[column, encoding] = [compress(encoding, bytes(t)) for t in read]
+                return self._read_pieces[column, encoding]
             stored = self._table.files[column][encoding]
             content = self._shelf.file(column, encoding, stored.sha256)
             at = offset(encoding) + self._table.heads[column][encoding].length
