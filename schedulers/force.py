@@ -187,8 +187,10 @@ class ForceRebuild(ForceOnEarlier):
             {**project, "tip": None, "changes": [], "at_tree": trees[project["name"]]}
             for project in earlier["merge_request"]["projects"]
         ]
+        started = super().start_properties(earlier)
+        del started["state"]  # its commits are not those of a merge on the tip any more
         return {
-            **super().start_properties(earlier),
+            **started,
             "merge_request": {"projects": projects, "expect": trees},
             "first_built": earlier["built"],
         }

@@ -30,7 +30,7 @@ _PRINTS = {
     "queue": r"^gate-main:",
     "generations": r"^\d{8}T\d{6}\.\d{6}Z  \w+",
     "why": r"^hello(.*\n)*  proposed   as change ",
-    "audit": r"^\d+ files, \d+ records, 0 findings\n$",
+    "audit": r"(?m)^\d+ files, \d+ records, .* 0 findings$",
 }
 _HARMLESS = [
     (page, command)
