@@ -63,6 +63,9 @@ def gate_config(site: Site, plan: ReleasePlan) -> GateConfig:
         for project in package.projects:
             builds_with[project] |= {*package.projects, *others} - {project}
             needed[project] |= others - set(package.projects)
+            if package.format == "deb":
+                # A new upstream version's archive is made once: by the first that has it.
+                needed[project].add(project)
     window = site.gate.window
     return GateConfig(
         projects={

@@ -57,8 +57,9 @@ class Rsync:
 
     def send(self, folder: Path, *, compare: bool = False) -> None:
         """Bring all files of a folder; with ``compare`` whatever size and time say of them."""
-        # A folder of a stranger may be where a file belongs.
-        options = ["--recursive", "--fuzzy", "--force"]
+        # A folder of a stranger may be where a file belongs. Records are text, and much of what
+        # is sent.
+        options = ["--recursive", "--fuzzy", "--force", "--compress"]
         if compare:
             options += ["--checksum", f"--timeout={_IDLE_SECONDS_COMPARING}"]
         self._talk([*options, f"{folder}/"])

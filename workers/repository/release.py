@@ -233,6 +233,11 @@ class ReleaseRepository:
         if self._scratch.exists():
             shutil.rmtree(self._scratch)
         present = self._generations.read(self._commit())
+        for stage in self._stages.iterdir() if self._stages.exists() else ():
+            plan = _plan(stage)
+            if plan is not None and plan.generation.stamp == present.stamp:
+                # It was committed: its files are the published ones, and stay.
+                shutil.rmtree(stage)
         if present.stamp and not self._summary_path(present.stamp).exists():
             self._show(present)
         return present

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -102,6 +103,23 @@ def test_a_killed_commit_happened_or_did_not(
     # What crashes left behind goes once nothing is retained.
     release.publish(packages.make(release.package_format, "2.0"), retention=0)
     assert _hidden(release) == usual
+
+
+def test_what_a_commit_published_stays_when_it_was_killed_at_its_very_end(
+    release: ReleaseRepository, reader: Client, packages: Packages, tmp_path: Path
+) -> None:
+    folder = packages.make(release.package_format, "1.0")
+    staged = release.stage(folder)
+    signed = release.sign(staged)
+    stage = release.root / ".stage" / staged["stage"]
+    shutil.copytree(stage, tmp_path / "stage")
+    succeeded(release.commit(staged, signed))
+    shutil.copytree(tmp_path / "stage", stage)  # it was killed before it took that away
+    for _ in range(2):
+        release.publish(folder, retention=0)
+    reader.update()
+    assert reader.download("demo")
+    assert not any((release.root / ".stage").iterdir())
 
 
 def _reads(reader: Client) -> None:
