@@ -56,7 +56,8 @@ def test_going_back_is_one_command_and_reaches_the_mirrors(
     for mirror in where.MIRRORS:
         assert f"mirror {mirror} serves it\n" in told
     for url in _addresses(chain, kind):
-        assert _listed(url, kind) < held
+        assert _listed(url, kind) != held
+        assert _listed(url, kind) == _listed(url, kind, oldest)
     _lockgate(chain, "rollback", kind, present)
     for url in _addresses(chain, kind):
         assert _listed(url, kind) == held
@@ -114,10 +115,13 @@ def _has(url: str, text: str) -> bool:
     return text in _get(url)
 
 
-def _listed(url: str, kind: str) -> set[str]:
+def _listed(url: str, kind: str, generation: str | None = None) -> set[str]:
+    """What is published, or was in a generation that is kept."""
+    snapshot = "" if generation is None else f"/snapshots/{generation}"
     if kind == "deb":
-        path, files = "dists/bookworm/main/binary-amd64/Packages.gz", r"Filename: (\S+)"
+        path, files = f"dists/bookworm{snapshot}/main/binary-amd64/Packages.gz", r"Filename: (\S+)"
     else:
+        url += snapshot
         repomd = _get(f"{url}/repodata/repomd.xml")
         (path,) = re.findall(r'href="(repodata/[0-9a-f]+-primary\.xml\.gz)"', repomd)
         files = r'<location href="([^"]+)"'
