@@ -39,6 +39,7 @@ class Moments:
         begin = time.monotonic()
         start("repository", "commit", "--help").communicate()
         self._start = time.monotonic() - begin
+        self._longest = float("inf")
 
     def whole(self, arguments: Sequence[str | Path]) -> float:
         """Run a program to its end and return how long it took."""
@@ -48,10 +49,14 @@ class Moments:
 
     def kill(self, arguments: Sequence[str | Path], seconds: float) -> bool:
         """Start a program that takes so long and kill it; False if it was through before."""
+        seconds = min(seconds, self._longest)
         moment = self._random.uniform(min(self._start, seconds) * 0.8, seconds)
+        begin = time.monotonic()
         with start(*arguments) as process:
             try:
                 process.communicate(timeout=moment)
+                # The machine has other things to do at times: it takes no longer than this.
+                self._longest = time.monotonic() - begin
             except subprocess.TimeoutExpired:
                 process.kill()
         return process.returncode != 0
