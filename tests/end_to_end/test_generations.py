@@ -119,7 +119,10 @@ def _listed(url: str, kind: str, generation: str | None = None) -> set[str]:
     """What is published, or was in a generation that is kept."""
     snapshot = "" if generation is None else f"/snapshots/{generation}"
     if kind == "deb":
-        path, files = f"dists/bookworm{snapshot}/main/binary-amd64/Packages.gz", r"Filename: (\S+)"
+        url += f"/dists/bookworm{snapshot}"
+        index = r"^ ([0-9a-f]{64}) +\d+ main/binary-amd64/Packages\.gz$"
+        (digest,) = re.findall(index, _get(f"{url}/InRelease"), re.MULTILINE)
+        path, files = f"main/binary-amd64/by-hash/SHA256/{digest}", r"Filename: (\S+)"
     else:
         url += snapshot
         repomd = _get(f"{url}/repodata/repomd.xml")
