@@ -9,6 +9,7 @@ from buildbot.schedulers.forcesched import ForceScheduler, ValidationError
 from twisted.internet.defer import Deferred
 
 from schedulers import builder_names, ports
+from schedulers.gate_shell.builds import HANDED_ON
 from schedulers.requests import build_properties, merge_request
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class ForceOnEarlier(ForceScheduler):
 
     def start_properties(self, earlier: dict[str, Any]) -> dict[str, Any]:
         """What the job is started with, out of all properties of the earlier build."""
-        return {name: earlier[name] for name in (*_SUBJECT, *_HANDED_ON) if name in earlier}
+        return {name: earlier[name] for name in (*_SUBJECT, *HANDED_ON) if name in earlier}
 
     async def _earlier(self, number: int) -> dict[str, Any]:
         name = builder_names.of_package(self.pipeline, self.release.name, self.package.name)
@@ -197,7 +198,6 @@ class ForceRebuild(ForceOnEarlier):
 
 
 _SUBJECT = ("merge_request", "label", "change", "patchset", "change_url")
-_HANDED_ON = ("artifacts", "built", "state", "test_repository", "test_repository_url")
 
 
 def _form(

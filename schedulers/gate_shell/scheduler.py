@@ -148,11 +148,7 @@ class GateScheduler(ReconfigurableBaseScheduler):
 
     def _later(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Do something without anybody waiting for it; if it fails, catch up after a pause."""
-
-        def failed(failure: Failure) -> None:
-            self._failed(failure)
-
-        Deferred.fromCoroutine(coroutine).addErrback(failed)
+        Deferred.fromCoroutine(coroutine).addErrback(self._failed)
 
     def _failed(self, failure: Failure | None = None) -> None:
         log.err(failure, f"{self.name}: failed; trying again in {PAUSE} s")
