@@ -6,6 +6,7 @@ The shape is Gerrit's own (Documentation/json); ``reconciled`` is ours.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -54,22 +55,25 @@ def unheard(
     """What people said on the current patch set since then that no recorded event tells of.
 
     Gerrit's events do not name the message they are about: one tells of the last thing that its
-    author had said by then.
+    author had said by then, and of one only, should more be said in one second.
     """
     said = [m for m in change.messages if m.revision_number == change.current.number]
-    told = set()
+    told: Counter[tuple[str, int]] = Counter()
     for event in heard:
         by_then = [seconds(m.date) for m in said if who(m.author) == event.who]
         by_then = [moment for moment in by_then if moment <= event.seconds]
         if by_then:
-            told.add((event.who, max(by_then)))
-    return [
-        message
-        for message in said
-        if not (message.tag or "").startswith(_BY_PROGRAMS)
-        and seconds(message.date) >= since
-        and (who(message.author), seconds(message.date)) not in told
-    ]
+            told[event.who, max(by_then)] += 1
+    missing = []
+    for message in said:
+        if (message.tag or "").startswith(_BY_PROGRAMS):
+            continue
+        author, when = who(message.author), seconds(message.date)
+        if told[author, when]:
+            told[author, when] -= 1
+        elif when >= since:
+            missing.append(message)
+    return missing
 
 
 def has_comments(message: ChangeMessageInfo) -> bool:
