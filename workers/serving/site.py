@@ -13,8 +13,11 @@ from twisted.web.static import File
 
 # Shown in the browser as they are; everything else that is no index is a download.
 _TEXT = (".log", ".json", ".txt", ".asc", ".changes", ".dsc", ".buildinfo", ".spec")
+# More than one part of each path: a release may be called pool. What was built of some inputs is
+# an artifact that is made anew when its files are gone.
 _NEVER_CHANGES = re.compile(
-    r"/(by-hash|pool|snapshots|Packages/\w)/|/repodata/[0-9a-f]{64}-|/artifacts/|/test/"
+    r"/(by-hash/SHA256|pool/main|snapshots/\d{8}T[^/]+|Packages/\w)/|/repodata/[0-9a-f]{64}-"
+    r"|^/artifacts/(?!builds/)"
 )
 
 

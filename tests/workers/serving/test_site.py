@@ -75,6 +75,9 @@ def url(root: Path) -> Iterator[str]:
         *("dists/x/InRelease", "repodata/repomd.xml", "dists/x/main/by-hash/SHA256/ab"),
         *("pool/main/h/h_1.deb", "Packages/h/h.rpm", "page.html", "build.log", ".hidden/file"),
         *("folder/.partial-1", "real/file"),
+        *("artifacts/0123/hello.deb", "artifacts/builds/0123.json"),
+        "dists/x/snapshots/20260102T030405.000006Z/InRelease",
+        *("release/pool/dists/x/InRelease", "release/test/repodata/repomd.xml"),
     ):
         _put(root, name)
     _put(root, "Packages.gz", gzip.compress(b"text"))
@@ -112,6 +115,11 @@ def test_a_link_within_is_followed(url: str) -> None:
         ("dists/x/main/by-hash/SHA256/ab", _NEVER_CHANGES),
         ("pool/main/h/h_1.deb", _NEVER_CHANGES),
         ("Packages/h/h.rpm", _NEVER_CHANGES),
+        ("dists/x/snapshots/20260102T030405.000006Z/InRelease", _NEVER_CHANGES),
+        ("artifacts/0123/hello.deb", _NEVER_CHANGES),
+        ("release/pool/dists/x/InRelease", "no-cache"),
+        ("release/test/repodata/repomd.xml", "no-cache"),
+        ("artifacts/builds/0123.json", "no-cache"),
     ],
 )
 def test_caches_are_told_what_never_changes(url: str, path: str, caching: str) -> None:
