@@ -8,6 +8,9 @@ serves the whole site is ``clean/WHAT``, what serves one worker ``roots/WORKER``
 
 from __future__ import annotations
 
+import hashlib
+import re
+
 PACKAGE_JOBS = (
     "check",
     "gate",
@@ -21,6 +24,7 @@ PACKAGE_JOBS = (
 
 CLEAN_ARTIFACTS = "clean/artifacts"
 CLEAN_TESTS = "clean/test-repositories"
+_LONGEST = 80
 
 
 def of_package(job: str, release: str, package: str) -> str:
@@ -61,3 +65,16 @@ def gate_scheduler(release: str) -> str:
 def slug(builder: str) -> str:
     """A builder's name as one path component."""
     return builder.replace("/", "-")
+
+
+def of_test_repository(builder: str, number: int) -> str:
+    """The name of the test repository that a build makes, unlike that of any other build.
+
+    It has lower-case letters, digits and ``. _ -`` only: it becomes part of a path and of an
+    address. Packages whose names it cannot show stay apart by a part of their names' hash.
+    """
+    whole = slug(builder.partition("/")[2])
+    shown = re.sub("[^a-z0-9._-]", "_", whole.lower())[:_LONGEST]
+    if shown != whole:
+        shown += f"-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return f"{shown}-{number}"

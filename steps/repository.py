@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util
 
+from schedulers.builder_names import of_test_repository
 from steps.program import WorkerProgram
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 PACKAGES = "packages"  # folder below the build's working folder
 
 
-_TEST_REPOSITORY_ID = util.Interpolate(
-    "%(prop:release)s-%(prop:package)s-%(prop:label)s-%(prop:buildnumber)s"
-)
+@util.renderer
+def _identifier(properties: Any) -> str:
+    return of_test_repository(properties["buildername"], properties["buildnumber"])
 
 
 class PublishTestRepository(WorkerProgram):
@@ -36,7 +37,7 @@ class PublishTestRepository(WorkerProgram):
             ["repository", "test"],
             arguments=[
                 *("--format", package_format, "--codename", codename),
-                *("--id", _TEST_REPOSITORY_ID),
+                *("--id", _identifier),
                 *("--served", str(served), "--packages", PACKAGES, "--home", str(signing_home)),
             ],
             answer="test_repository",

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from schedulers.builder_names import of_test_repository
 from tests.workers.repository.programs import ReleaseRepository, program, succeeded
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Chain:
             shutil.copyfile(out / name, packages / name)
         tested = program(
             *("repository", "test", "--format", self.format, "--codename", HOST_CODENAME),
-            *("--id", f"{self.format}-{answer['name'].lower().replace('+', 'p')}"),
+            *("--id", of_test_repository(f"test-repository/{self.format}/{answer['name']}", 1)),
             *("--served", self._folder, "--packages", packages),
             *("--home", self._signer.home.with_name("of-tests")),
         )
