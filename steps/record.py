@@ -130,7 +130,7 @@ def record_of(
     """The record, from what a publish build knows by name. Pure."""
     fetched = {project["name"]: project for project in properties["merge_request"]["projects"]}
     built, merged = properties["built"], properties.get("merged")
-    inputs = built["inputs"]
+    inputs, identities = built["inputs"], built.get("identities", {})
     change = None
     if "change" in properties:
         change = {
@@ -157,7 +157,10 @@ def record_of(
         ],
         "merged": merged and {**merged, "as_tested": properties["comparison"]["same"]},
         "inputs": {name: inputs[name] for name in ("key", "root", "dependencies", "options")},
-        "built": built["files"],
+        "built": {
+            name: {"sha256": sha256, **identities.get(name, {})}
+            for name, sha256 in built["files"].items()
+        },
         "runs": list(runs),
         "publisher": publisher,
     }

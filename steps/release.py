@@ -24,6 +24,10 @@ def publishes_packages(step: Any) -> bool:
     return bool(_act(step.build.getProperties()) == "publish")
 
 
+def _named(keys: Sequence[str]) -> list[str]:
+    return [word for key in keys for word in ("--key", key)]
+
+
 def _act(properties: Any) -> Any:
     return properties.getProperty(ACT, "publish")
 
@@ -31,7 +35,8 @@ def _act(properties: Any) -> Any:
 class StageRelease(WorkerProgram):
     """Prepares the next generation, invisible to clients; answer: property ``stage``.
 
-    The property ``record`` tells where packages come from.
+    The property ``record`` tells where packages come from; ``keys`` are the fingerprints of those
+    that they may be signed by, if they are signed.
 
     ``keep`` versions of each package stay listed; ``metadata`` are the program's options on how
     indexes are written.
@@ -42,6 +47,7 @@ class StageRelease(WorkerProgram):
         package_format: str,
         codename: str,
         repository: Path,
+        keys: Sequence[str],
         keep: int,
         metadata: Mapping[str, str],
         **kwargs: Any,
@@ -50,7 +56,7 @@ class StageRelease(WorkerProgram):
         def command(properties: Any) -> list[str]:
             match _act(properties):
                 case "publish":
-                    told = ("--record", "/dev/stdin")
+                    told = ("--record", "/dev/stdin", *_named(keys))
                     return ["stage", "--packages", PACKAGES, "--keep", str(keep), *told]
                 case "rollback":
                     return ["rollback", "--to", str(properties["stamp"])]
@@ -99,7 +105,7 @@ class CommitRelease(WorkerProgram):
             arguments=[
                 *("--format", package_format, "--repository", str(repository)),
                 *("--codename", codename, "--stage", util.Property("stage_id")),
-                *("--signed", SIGNED, *(word for key in keys for word in ("--key", key))),
+                *("--signed", SIGNED, *_named(keys)),
                 *("--generations", str(generations)),
                 *("--retention", str(days * 86400)),
             ],

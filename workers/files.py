@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import hashlib
@@ -12,7 +13,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from workers.outcome import ChangeFault, InfrastructureFault
+from workers.outcome import InfrastructureFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _LOCK_SECONDS = 300
 _PARTIAL = ".partial-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_MODE = 0o644
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sha256(path: Path) -> str:
@@ -46,30 +49,7 @@ def write(path: Path, content: bytes, *, scratch: Path | None = None, after: flo
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        partial.chmod(0o644)
-        if partial.stat().st_mtime < after + 1:
-            os.utime(partial, (after + 1, after + 1))
-        partial.replace(path)
-
-
-def place(source: Path, path: Path, *, scratch: Path | None = None) -> None:
-    """Copy a file to where it is served, unless it is there already.
-
-    Raises :class:`ChangeFault` when other bytes are there: what was published never changes; and
-    :class:`InfrastructureFault` when the disk is full.
-    """
-    if path.exists():
-        if sha256(path) != sha256(source):
-            raise ChangeFault(
-                f"{path.name} is already published with other content; raise the version "
-                "(the upstream version, when it is an upstream archive)"
-            )
-        return
-    with _appearing(path, scratch) as partial:
-        shutil.copyfile(source, partial)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.chmod(0o644)
+        _finish(partial, after)
         partial.replace(path)
 
 
@@ -80,6 +60,79 @@ def link(source: Path, path: Path, *, scratch: Path | None = None) -> None:
         partial.replace(path)
         # Two names of one file renamed onto each other stay two names (rename(2)).
         partial.unlink(missing_ok=True)
+
+
+class Together:
+    """Files that are written together; see :func:`together`."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._partials: dict[Path, Path] = {}
+
+    def write(self, path: Path, content: bytes, *, after: float = 0) -> None:
+        """Write a file; ``after`` is as of :func:`write`."""
+        partial = self._partial(path)
+        partial.write_bytes(content)
+        _finish(partial, after)
+
+    def copy(self, source: Path, path: Path) -> None:
+        """Copy a file."""
+        partial = self._partial(path)
+        shutil.copyfile(source, partial)
+        _finish(partial)
+
+    def link(self, source: Path, path: Path) -> None:
+        """Make a path another name of a file, which may be one of those written together."""
+        self._partial(path).hardlink_to(self._partials.get(source, source))
+
+    def appear(self) -> None:
+        """Make all of them durable, then rename them into place."""
+        synchronise(self._scratch)
+        for path, partial in self._partials.items():
+            partial.replace(path)
+            partial.unlink(missing_ok=True)  # as in :func:`link`
+
+    def forget(self) -> None:
+        """Remove what did not get to its place."""
+        with suppress(OSError):
+            for partial in self._partials.values():
+                partial.unlink(missing_ok=True)
+
+    def _partial(self, path: Path) -> Path:
+        for folder in (self._scratch, path.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._partials[path] = _partial_name(self._scratch, path)
+        return self._partials[path]
+
+
+@contextmanager
+def together(scratch: Path) -> Iterator[Together]:
+    """Write files that appear one after the other, in their order, when the block ends.
+
+    Before the first of them appears, all of them are durable, and so is all that was done in
+    their file system before: that costs about as much as making one file durable. They are written
+    in the folder ``scratch``. Raises :class:`InfrastructureFault` when the disk is full.
+    """
+    made = Together(scratch)
+    with full_disk_told(scratch):
+        try:
+            scratch.mkdir(parents=True, exist_ok=True)
+            yield made
+            made.appear()
+        except BaseException:
+            made.forget()
+            raise
+
+
+def synchronise(folder: Path) -> None:
+    """Make all that was done in a folder's file system durable (syncfs(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(descriptor)
 
 
 def settle(folder: Path) -> None:
@@ -139,7 +192,7 @@ def full_disk_told(what: Path) -> Iterator[None]:
 def _appearing(path: Path, scratch: Path | None) -> Iterator[Path]:
     """A temporary name for a path; nothing is left there in the end."""
     folder = scratch or path.parent
-    partial = folder / f"{_PARTIAL}{secrets.token_hex(6)}-{path.name[:100]}"
+    partial = _partial_name(folder, path)
     with full_disk_told(path.parent):
         folder.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,3 +202,14 @@ def _appearing(path: Path, scratch: Path | None) -> Iterator[Path]:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise
+
+
+def _partial_name(folder: Path, path: Path) -> Path:
+    return folder / f"{_PARTIAL}{secrets.token_hex(6)}-{path.name[:100]}"
+
+
+def _finish(partial: Path, after: float = 0) -> None:
+    """Give a file that is written its mode and its time."""
+    partial.chmod(_MODE)
+    if partial.stat().st_mtime < after + 1:
+        os.utime(partial, (after + 1, after + 1))

@@ -100,7 +100,7 @@ def _write(site: Site, release: str, package_format: Format) -> list[Any]:
         "valid-days": str(kept.valid_days),
         "compression": settings.rpm_compression,
     }
-    staged = util.Property("stage_folder")
+    staged, keys = util.Property("stage_folder"), settings.public_keys(package_format)
 
     def signed_by(job: str, **kwargs: Any) -> RunBuilders:
         return RunBuilders(
@@ -117,14 +117,14 @@ def _write(site: Site, release: str, package_format: Format) -> list[Any]:
     return [
         *first,
         FetchArtifacts("artifacts", PACKAGES, doStepIf=publishes_packages),
-        StageRelease(*where, kept.keep_versions, metadata),
+        StageRelease(*where, keys, kept.keep_versions, metadata),
         DescribeArtifacts(staged, site.artifacts.url),
         keep_artifacts(staged, site.artifacts.root, site.artifacts.url),
         signed_by("sign"),
         FetchArtifacts("artifacts", SIGNED),
         CommitRelease(
             *where,
-            settings.public_keys(package_format),
+            keys,
             kept.keep_generations,
             kept.keep_days,
         ),

@@ -16,6 +16,7 @@ from tests.benchmarks.sketches import sketch
 from tests.workers.repository.programs import RECORD, program, succeeded
 from workers.files import sha256, sha256_of
 from workers.provenance.record import Record
+from workers.public_keys import KEY
 from workers.repository.apt import AptFormat
 from workers.repository.release import ReleaseRepository
 from workers.repository.rpm import RpmFormat
@@ -69,8 +70,8 @@ class Resident(Publisher):
         return self.root
 
     def prepare(self, packages: Path) -> None:
-        # Making each of thousands of files durable takes minutes; all of them together, seconds.
-        with patch.object(os, "fsync"):
+        # Signing thousands of packages takes minutes.
+        with patch.object(RpmFormat, "refuse_unsigned"):
             self._publish(packages, generations=1, seconds=0)
         # The generation that brought them all is no part of the life of a repository: forget it.
         self._publish(None, generations=1, seconds=0)
@@ -88,7 +89,10 @@ class Resident(Publisher):
 
     def _alone(self, package: Path) -> Path:
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
-        (folder / package.name).hardlink_to(package)
+        # RPM packages come with the key that they are signed by.
+        for file in (package, package.with_name(KEY)):
+            if file.exists():
+                (folder / file.name).hardlink_to(file)
         return folder
 
     def _publish(self, packages: Path | None, *, generations: int, seconds: float) -> None:
@@ -97,7 +101,8 @@ class Resident(Publisher):
             if packages is None or source is None:
                 staged = self._repository.stage_refresh()
             else:
-                staged = self._repository.stage(packages, _VERSIONS, source)
+                keys = [self._key.fingerprint]
+                staged = self._repository.stage(packages, _VERSIONS, source, keys)
         signed = self._scratch / staged["stage"]
         with self.parts.part("sign"):
             release = self.root / ".stage" / staged["stage"] / "release"
@@ -139,7 +144,10 @@ class Cold(Resident):
         folder = self._alone(package)
         described = self._scratch / "record.json"
         described.write_text(record(folder).model_dump_json())
-        packages = ("--packages", folder, "--record", described, "--keep", str(_VERSIONS))
+        packages = (
+            *("--packages", folder, "--key", self._key.fingerprint),
+            *("--record", described, "--keep", str(_VERSIONS)),
+        )
         told = ("--origin", _ORIGIN, "--valid-days", str(_VALID_DAYS))
         staged = succeeded(program("repository", "stage", *which, *packages, *told))
         signed = self._scratch / staged["stage"]
@@ -181,8 +189,12 @@ def record(packages: Path) -> Record:
 
     No build was given the same dependencies as any other, which costs a mirror the most.
     """
-    built = {path.name: sha256(path) for path in packages.iterdir()}
-    random = Random("".join(built.values()))  # noqa: S311 - nothing secret: the same each time
+    paths = sorted(path for path in packages.iterdir() if path.name != KEY)
+    built = {path.name: {"sha256": sha256(path)} for path in paths}
+    random = Random("".join(of["sha256"] for of in built.values()))  # noqa: S311 - nothing secret: the same each time
+    rpms = [path for path in paths if path.suffix == ".rpm"]
+    for path, digests in RpmFormat().digests(rpms).items():
+        built[path.name] |= digests
     dependencies = [f"{random.randbytes(32).hex()}  {name}" for name in _dependencies()]
     inputs = {**RECORD["inputs"], "dependencies": dependencies}
     return Record.model_validate({**RECORD, "inputs": inputs, "built": built})

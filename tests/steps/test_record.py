@@ -51,7 +51,15 @@ def test_what_the_gate_merged() -> None:
     assert record.merged.as_tested
     assert [source.project for source in record.sources] == ["hello"]
     assert record.approvals[0].who == "Ann"
-    assert record.built == {"hello_1_amd64.deb": "4" * 64}
+    assert record.built == {"hello_1_amd64.deb": {"sha256": "4" * 64}}
+
+
+def test_an_rpm_package_is_known_by_what_its_signing_keeps() -> None:
+    kept = {"rpmHeaderSha256": "6" * 64, "rpmPayloadSha256": "7" * 64}
+    properties = _properties()
+    properties["built"] |= {"files": {"a.rpm": "4" * 64}, "identities": {"a.rpm": kept}}
+    record = Record.model_validate(record_of(properties, [], _RUN))
+    assert record.built == {"a.rpm": {"sha256": "4" * 64, **kept}}
 
 
 def test_what_was_pushed_past_the_gate() -> None:

@@ -264,7 +264,15 @@ class _Results:
             packages.append(package)
         if not packages:
             raise ChangeFault("the build made no package")
-        return {"packages": packages, "source": source, "files": found}
+        # What signing keeps: by it a published package is known to be this one.
+        identities = {
+            package["file"]: {
+                "rpmHeaderSha256": package["header_sha256"],
+                "rpmPayloadSha256": package["payload_digest"],
+            }
+            for package in (*packages, source)
+        }
+        return {"packages": packages, "source": source, "files": found, "identities": identities}
 
     def _take(self, path: str, found: dict[str, str]) -> tuple[dict[str, Any], str]:
         """Copy one package out; return what its header says and which SRPM it names."""

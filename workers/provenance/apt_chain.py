@@ -84,8 +84,7 @@ class AptChain:
         except BadRequest as error:
             findings.note(point, "unsigned", error.reason)
             return None
-        if stamp is None:
-            self._check_pair(findings, top, text)
+        self._check_pair(findings, top, text)
         with findings.damage_noted(point):
             release = _read_release(text)
             if release.codename != self.codename:

@@ -90,8 +90,8 @@ class Record(_Part):
     merged: Merged | None
     """None where the tip of the branch was built and published."""
     inputs: Inputs
-    built: dict[_Text, _Sha256]
-    """The files the build made."""
+    built: dict[_Text, Annotated[dict[_Text, _Sha256], Field(min_length=1)]]
+    """The files the build made: ``sha256``, and what outlasts the signing of an RPM package."""
     runs: list[Run]
     """Builds and tests that let it pass."""
     publisher: Run

@@ -104,8 +104,6 @@ class RpmChain:
     def _is_trusted(self, findings: Findings, point: str, content: bytes) -> bool:
         signature = findings.content(f"{point}.asc", missing=None)
         if signature is None:
-            if point != self.commit_point:
-                return True
             findings.note(f"{point}.asc", "unsigned", "it is not there")
             return False
         is_signed = findings.trust.has_signed(content, signature)

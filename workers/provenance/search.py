@@ -6,6 +6,7 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 from workers.provenance import kept
+from workers.repository.package import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from workers.provenance.chain import Chain, Generation
     from workers.provenance.findings import Findings
     from workers.repository.package import Published
-
-_SOURCES = ("source", "src")
-"""What the formats call the architecture of source packages."""
 
 
 def generations(findings: Findings, chain: Chain) -> Iterator[Generation]:
@@ -36,6 +34,6 @@ def newest(chain: Chain, packages: Iterable[Published]) -> Published:
     Raises ValueError if there is none.
     """
     ordered = sorted(packages, key=lambda each: each.file)
-    binary = [each for each in ordered if each.architecture not in _SOURCES]
+    binary = [each for each in ordered if each.architecture not in SOURCES]
     by_version = cmp_to_key(chain.compare)
     return max(binary or ordered, key=lambda each: by_version(each.version))

@@ -172,8 +172,8 @@ def make(record: Record, subjects: Mapping[str, Mapping[str, str]], generation: 
                     invocation_id=build.url, started_on=build.started, finished_on=build.finished
                 ),
                 byproducts=[
-                    Resource(name=name, digest={"sha256": sha256})
-                    for name, sha256 in sorted(record.built.items())
+                    Resource(name=name, digest=digests)
+                    for name, digests in sorted(record.built.items())
                 ],
             ),
             generation=generation,

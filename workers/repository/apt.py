@@ -17,11 +17,11 @@ from debian.debian_support import version_compare
 from workers import files
 from workers.names import file_name, package_name, version
 from workers.outcome import BadRequest
-from workers.repository.package import Published
+from workers.repository.package import SHA256, Published
 from workers.repository.table import PLAIN, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -52,7 +52,7 @@ class BinaryLayout:
     }
 
     def rows(self, texts: Mapping[str, str]) -> list[Row]:
-        """Read a part back; a name's contents belong to its first, newest row."""
+        """Read a part back; a name's contents belong to its newest version, which is the first."""
         contents: dict[str, list[str]] = {}
         for line in texts["Contents"].splitlines(keepends=True):
             name = line.rstrip("\n").rpartition("/")[2]
@@ -112,8 +112,9 @@ class AptFormat:
         """The signed Release."""
         return f"dists/{self.codename}/InRelease"
 
-    def read(self, folder: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
-        """Rows for a folder's DEB packages and source packages."""
+    def read(self, folder: Path, root: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
+        """Rows for a folder's DEB packages and source packages; none of them is signed."""
+        del root
         binary = [_binary(path) for path in sorted(folder.glob("*.deb"))]
         if not binary:
             raise BadRequest(f"{folder} holds no DEB package")
@@ -123,21 +124,24 @@ class AptFormat:
         """Order of two versions, as dpkg orders them (deb-version(7))."""
         return int(version_compare(one, other))
 
-    def is_the_same(self, published: Path, sha256: str, proposed: Path) -> bool:
-        """Whether the bytes are the same."""
-        del published
-        return files.sha256(proposed) == sha256
-
-    def digests(self, path: Path) -> dict[str, str]:
+    def digests(self, paths: Sequence[Path]) -> dict[Path, dict[str, str]]:
         """The SHA-256."""
-        return {"sha256": files.sha256(path)}
+        return {path: {SHA256: files.sha256(path)} for path in paths}
+
+    def refuse_unsigned(
+        self, packages: Sequence[Path], key: Path, keys: Collection[str], root: Path
+    ) -> None:
+        """DEB packages have no signatures; the index that lists them is signed."""
 
     def merge(self, kept: list[Row]) -> list[Row]:
         """Contents are told of the newest version only."""
-        first, *older = kept
-        if "Contents" not in first.texts:
-            return kept
-        return [first, *(replace(r, texts={**r.texts, "Contents": ""}) for r in older)]
+        newest = kept[0].package.version
+        return [
+            row
+            if row.package.version == newest or "Contents" not in row.texts
+            else replace(row, texts={**row.texts, "Contents": ""})
+            for row in kept
+        ]
 
     def index_path(self, table: str, column: str, encoding: Encoding, sha256: str) -> str:
         """By hash, where an older Release still finds it."""
@@ -145,7 +149,7 @@ class AptFormat:
         folder = PurePosixPath(_PATHS[column]).parent
         return f"dists/{self.codename}/{folder}/by-hash/SHA256/{sha256}"
 
-    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
+    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str | None]:
         """For clients that do not ask by hash."""
         return dict(self._named(tables, f"dists/{self.codename}"))
 
@@ -175,14 +179,21 @@ class AptFormat:
                     lines.append(f" {file.sha256} {file.size} {name}")
         return ("\n".join(lines) + "\n").encode()
 
-    def snapshot(self, stamp: str, tables: Mapping[str, Table]) -> dict[str, str]:
+    def snapshot_folder(self, stamp: str) -> str:
         """A distribution ``CODENAME/snapshots/STAMP`` with the generation's own indexes."""
-        top = f"dists/{self.codename}/snapshots/{stamp}"
-        names = {f"{top}/InRelease": self.commit_point}
-        for name, path in self._named(tables, top):
+        return f"dists/{self.codename}/snapshots/{stamp}"
+
+    def snapshot(self, stamp: str, tables: Mapping[str, Table]) -> dict[str, str]:
+        """Its indexes, by hash."""
+        names = {}
+        for name, path in self._named(tables, self.snapshot_folder(stamp)):
             folder = PurePosixPath(name).parent
             names[f"{folder}/by-hash/SHA256/{PurePosixPath(path).name}"] = path
         return names
+
+    def snapshot_point(self, stamp: str) -> str:
+        """Its InRelease."""
+        return f"{self.snapshot_folder(stamp)}/InRelease"
 
     def snapshot_links(self, stamp: str) -> dict[str, str]:
         """None: the pool is found from the root."""
@@ -252,7 +263,11 @@ def _source(path: Path) -> tuple[Row, dict[str, Path]]:
             del fields[weak]
     fields.order_first("Package")
     row = _source_row(fields.dump().rstrip("\n") + "\n\n")
-    return row, {file: path.parent / PurePosixPath(file).name for file in row.files}
+    sources = {file: path.parent / PurePosixPath(file).name for file in row.files}
+    for source in sources.values():
+        if not source.is_file():
+            raise BadRequest(f"{path.name} lists {source.name}, which is not beside it")
+    return row, sources
 
 
 def _source_row(text: str) -> Row:

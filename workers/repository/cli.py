@@ -97,6 +97,12 @@ def accepts(package_format: str, root: Path, packages: Path, codename: str) -> N
 @_metadata
 @click.option("--keep", type=click.IntRange(1), default=2, show_default=True, help="Versions.")
 @click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    help="RPM: fingerprint of a key that packages may be signed by; repeatable.",
+)
+@click.option(
     "--record",
     type=click.Path(path_type=Path),
     required=True,
@@ -108,12 +114,13 @@ def stage(
     packages: Path,
     codename: str,
     keep: int,
+    keys: tuple[str, ...],
     record: Path,
     **options: Any,
 ) -> None:
     """Prepare the next generation of a release repository, invisible to clients."""
     release = _release(package_format, root, codename, **options)
-    succeed(release.stage(packages, keep, read_record(record)))
+    succeed(release.stage(packages, keep, read_record(record), keys))
 
 
 @repository.command()

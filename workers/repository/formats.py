@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -41,10 +41,11 @@ class RepositoryFormat(Protocol):
         """Name of the text's signature, which lies beside the commit point."""
         ...
 
-    def read(self, folder: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
+    def read(self, folder: Path, root: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
         """Rows for a folder's packages by table, each with where its files are now.
 
-        Raises BadRequest for what is no package of this format.
+        A package that the repository at ``root`` has already, signed at another time, is read
+        there. Raises BadRequest for what is no package of this format.
         """
         ...
 
@@ -52,12 +53,18 @@ class RepositoryFormat(Protocol):
         """Order of two versions."""
         ...
 
-    def is_the_same(self, published: Path, sha256: str, proposed: Path) -> bool:
-        """Whether a proposed package is the one published, whose file has that SHA-256."""
+    def digests(self, paths: Sequence[Path]) -> dict[Path, dict[str, str]]:
+        """What files are known by: their SHA-256, and the digests of what signing keeps."""
         ...
 
-    def digests(self, path: Path) -> dict[str, str]:
-        """What a file is known by, whoever signed it: SHA-256, and what signing keeps."""
+    def refuse_unsigned(
+        self, packages: Sequence[Path], key: Path, keys: Collection[str], root: Path
+    ) -> None:
+        """Check the signatures that packages have of their own, if the format knows such.
+
+        ``key`` is a file of public keys with these fingerprints, ``root`` the repository's. Raises
+        BadRequest for a package that is not signed by one of them, and for another key.
+        """
         ...
 
     def merge(self, kept: list[Row]) -> list[Row]:
@@ -68,16 +75,27 @@ class RepositoryFormat(Protocol):
         """Where a stored index file lies."""
         ...
 
-    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
-        """Other names that clients know index files by, each with the file's path."""
+    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str | None]:
+        """Other names that clients know index files by, each with the file's path.
+
+        Those that there may have been, and are none, are None.
+        """
         ...
 
     def commit_text(self, tables: Mapping[str, Table], stamp: str, now: datetime) -> bytes:
         """The text that leads to all index files, unlike that of any other generation."""
         ...
 
+    def snapshot_folder(self, stamp: str) -> str:
+        """The folder under whose name a generation can be read for as long as it is kept."""
+        ...
+
     def snapshot(self, stamp: str, tables: Mapping[str, Table]) -> dict[str, str]:
-        """Names under which a generation can be read for as long as it is kept."""
+        """All names in that folder, each with the file's path, but for the next one's."""
+        ...
+
+    def snapshot_point(self, stamp: str) -> str:
+        """The commit point's name in that folder."""
         ...
 
     def snapshot_links(self, stamp: str) -> dict[str, str]:

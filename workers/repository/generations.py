@@ -4,7 +4,8 @@
 is written before the commit point is renamed into place, so a commit point always has its
 description. ``.generations/log`` has a line for each, with what it brought and what it no longer
 needs. Lines whose generation was never committed are told by not being on the way back from the
-commit point.
+commit point. ``.generations/COMMIT.NAME`` is the file NAME that lies beside the commit point while
+that generation is the published one.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from pydantic import TypeAdapter, ValidationError
 from workers import files
 from workers.outcome import InfrastructureFault
 from workers.provenance.place import FOLDER
+from workers.repository.ledger import Entry  # noqa: TC001 - read when it is restored
 from workers.repository.table import Table  # noqa: TC001 - read when it is restored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_FOLDER = ".generations"
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 INDEX = "index.json"
 """Beside the descriptions of generations: which can be gone back to."""
@@ -43,6 +46,8 @@ class Generation:
     added: list[dict[str, str]] = field(default_factory=list)
     """Packages that the generation before did not list."""
     removed: list[dict[str, str]] = field(default_factory=list)
+    brought: list[Entry] = field(default_factory=list)
+    """For the ledger: what it was the first to publish."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Generations:
     """What is kept about generations below a repository's root."""
 
     def __init__(self, root: Path, scratch: Path) -> None:
-        self._folder = root / ".generations"
+        self._folder = root / _FOLDER
         self._log = self._folder / "log"
         self._scratch = scratch
 
@@ -99,13 +104,22 @@ class Generations:
                 str(error),
             ) from error
 
-    def write(self, generation: Generation, line: Line) -> None:
+    def write(self, generation: Generation, line: Line, made: files.Together) -> None:
         """Describe a generation that is about to be committed."""
-        path = self._folder / f"{line.commit}.json"
-        files.write(path, _GENERATION.dump_json(generation), scratch=self._scratch)
-        lines = self._lines()
-        lines[line.commit] = line
-        self._write_log(lines)
+        made.write(self._folder / f"{line.commit}.json", _GENERATION.dump_json(generation))
+        made.write(self._log, _log_text({**self._lines(), line.commit: line}))
+
+    def keep_beside(
+        self, commit: str, name: str, content: bytes, made: files.Together, *, after: float
+    ) -> None:
+        """Keep a file that lies beside a commit point; its time is later than ``after``."""
+        made.write(self._folder / f"{commit}.{name}", content, after=after)
+
+    def beside(self, commit: str) -> dict[str, str]:
+        """Such files by their names, each with its path from the root."""
+        paths = self._folder.glob(f"{commit}.*")
+        names = {path.name.partition(".")[2]: f"{_FOLDER}/{path.name}" for path in paths}
+        return {name: path for name, path in names.items() if name != "json"}
 
     def committed(self, commit: str | None) -> list[Line]:
         """Lines of all kept generations, the published one first."""
@@ -116,12 +130,13 @@ class Generations:
         return found
 
     def forget(self, kept: list[Line]) -> None:
-        """Keep the descriptions of these generations only."""
-        # The log goes first: whatever it names has a description, also after a crash.
-        self._write_log({line.commit: line for line in kept[::-1]})
-        names = {f"{line.commit}.json" for line in kept}
-        for path in self._folder.glob("*.json"):
-            if path.name not in names:
+        """Keep what belongs to these generations only."""
+        # First: no line may be left without its description.
+        text = _log_text({line.commit: line for line in kept[::-1]})
+        files.write(self._log, text, scratch=self._scratch)
+        commits = {line.commit for line in kept}
+        for path in self._folder.iterdir():
+            if path != self._log and path.name.partition(".")[0] not in commits:
                 path.unlink()
 
     def _lines(self) -> dict[str, Line]:
@@ -132,9 +147,9 @@ class Generations:
         lines = (_LINE.validate_json(line) for line in text.splitlines())
         return {line.commit: line for line in lines}
 
-    def _write_log(self, lines: dict[str, Line]) -> None:
-        text = b"".join(_LINE.dump_json(line) + b"\n" for line in lines.values())
-        files.write(self._log, text, scratch=self._scratch)
+
+def _log_text(lines: dict[str, Line]) -> bytes:
+    return b"".join(_LINE.dump_json(line) + b"\n" for line in lines.values())
 
 
 def split(

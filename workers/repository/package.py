@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 from workers.outcome import ChangeFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
+
+SOURCES = ("source", "src")
+"""What the formats call the architecture of source packages."""
+SHA256 = "sha256"
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,12 @@ class Published:
     sha256: str
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Packages of one name and architecture are versions of each other."""
-        return self.name, self.architecture
+    def key(self) -> tuple[str, bool]:
+        """Packages of one key are versions of each other, whatever their architecture.
+
+        A source package is no version of the binary package that is called the same.
+        """
+        return self.name, self.architecture in SOURCES
 
     def words(self) -> dict[str, str]:
         """For an answer."""
@@ -40,30 +47,27 @@ class Published:
         }
 
 
-def refuse_steps_back(
-    present: Iterable[Published],
-    package: Published,
-    compare: Callable[[str, str], int],
-    is_the_same: Callable[[Published, Published], bool],
-) -> None:
-    """Check that a package is higher than all there is, or the very same.
+def identity(digests: Mapping[str, str]) -> str:
+    """What a file is known by, whoever signed it.
 
-    Raises :class:`ChangeFault` naming both versions, or both hashes of one version.
+    That are the digests of what signing keeps, where its format has such, or else its SHA-256.
+    """
+    kept = [digest for name, digest in sorted(digests.items()) if name != SHA256]
+    return " ".join(kept) or digests[SHA256]
+
+
+def refuse_steps_back(
+    present: Iterable[Published], package: Published, compare: Callable[[str, str], int]
+) -> None:
+    """Check that a package is not lower than any there is.
+
+    Raises :class:`ChangeFault` naming both versions.
     """
     for other in present:
-        if other.key != package.key:
-            continue
-        order = compare(package.version, other.version)
-        if order < 0:
+        if other.key == package.key and compare(package.version, other.version) < 0:
             raise ChangeFault(
                 f"{package.name} {package.version} is lower than {other.version}, which is "
                 "published; raise the version"
-            )
-        if order == 0 and not is_the_same(other, package):
-            raise ChangeFault(
-                f"{package.name} {package.version} is already published with other content "
-                "(a published version never changes); raise the version",
-                f"published: {other.sha256}\nproposed:  {package.sha256}",
             )
 
 
@@ -73,16 +77,17 @@ def newest(
     compare: Callable[[str, str], int],
     keep: int,
 ) -> list[T]:
-    """The newest ``keep`` versions of each name and architecture, newest first.
+    """The newest ``keep`` versions of each package, newest first, in all their architectures.
 
-    Of several items of one version the last one counts.
+    Of several items of one version and architecture the last one counts.
     """
-    groups: dict[tuple[str, str], dict[str, T]] = {}
+    groups: dict[tuple[str, bool], dict[str, dict[str, T]]] = {}
     for item in items:
         package = package_of(item)
-        groups.setdefault(package.key, {})[package.version] = item
-    found = []
-    for key in sorted(groups):
-        versions = sorted(groups[key], key=cmp_to_key(compare), reverse=True)
-        found += [groups[key][version] for version in versions[:keep]]
+        versions = groups.setdefault(package.key, {})
+        versions.setdefault(package.version, {})[package.architecture] = item
+    found: list[T] = []
+    for _, versions in sorted(groups.items()):
+        for version in sorted(versions, key=cmp_to_key(compare), reverse=True)[:keep]:
+            found += (item for _, item in sorted(versions[version].items()))
     return found

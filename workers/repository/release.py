@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
 from workers import files
-from workers.names import identifier
 from workers.outcome import BadRequest, InfrastructureFault
 from workers.provenance import statement as statements
 from workers.provenance.envelope import open_sealed
 from workers.provenance.place import ENVELOPE, STATEMENT, record_path
 from workers.public_keys import KEY
 from workers.repository import signatures
+from workers.repository.admission import (
+    Admission,
+    Proposal,
+    proposals,
+    refuse_other_than_built,
+)
 from workers.repository.formats import TEXTS
 from workers.repository.generations import (
     INDEX,
@@ -38,28 +40,19 @@ from workers.repository.generations import (
     summary_text,
     unneeded,
 )
-from workers.repository.package import Published, newest, refuse_steps_back
+from workers.repository.ledger import Ledger
+from workers.repository.package import Published, newest
 from workers.repository.shelf import Shelf
+from workers.repository.shown import Shown
+from workers.repository.stages import Plan, Stages
 from workers.repository.table import PLAIN, Edition, Row, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from workers.provenance.record import Record
     from workers.repository.formats import RepositoryFormat
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A staged generation: all of it but the commit."""
-
-    generation: Generation
-    line: Line
-    """Its place in the log; the commit point's digest is not known yet."""
-
-
-_PLAN = TypeAdapter(Plan)
 
 
 @dataclass(frozen=True)
@@ -75,45 +68,53 @@ class ReleaseRepository:
         Raises ChangeFault for a version that goes down or changes its bytes.
         """
         generation = self._generations.read(self._commit())
+        unpublished = self._stages.unpublished()
+        admission = Admission(self.root, self.format, generation.brought, unpublished)
         accepted = []
-        for name, rows in self.format.read(packages).items():
+        for name, proposed in proposals(self.format, packages, self.root).items():
             edition = self._edition(name, generation.tables.get(name, Table()), {})
-            for row, sources in rows:
-                self._check(edition, row, sources)
-                accepted.append(row.package)
+            for package in proposed:
+                admission.is_new(edition, package)
+                accepted.append(package.row.package)
         return accepted
 
-    def stage(self, packages: Path, keep: int, record: Record) -> dict[str, Any]:
+    def stage(
+        self, packages: Path, keep: int, record: Record, keys: Collection[str]
+    ) -> dict[str, Any]:
         """Prepare the next generation with a folder's packages.
 
         Of each package the newest ``keep`` versions stay listed; ``record`` tells where they come
-        from. The answer's ``to_sign`` is the text to be signed; beside it is the statement on what
-        is added, to be signed too. Raises as :meth:`accepts` does.
+        from. Those of a format that has signatures come with the public key, whose fingerprint is
+        among ``keys``. The answer's ``to_sign`` is the text to be signed; beside it is the
+        statement on what is added, to be signed too. Raises as :meth:`accepts` does, and BadRequest
+        for a package that is not as it was built, or not signed by such a key.
         """
         with self._locked(), files.full_disk_told(self.root):
             base = self._prepare()
+            by_table = proposals(self.format, packages, self.root)
+            self._make_room(package for proposed in by_table.values() for package in proposed)
+            admission = Admission(self.root, self.format, base.brought, frozenset())
             known: dict[str, bytes] = {}
-            editions: dict[str, Edition] = {}
-            sources: dict[str, Path] = {}
-            for name, rows in self.format.read(packages).items():
+            tables, new = dict(base.tables), list[Proposal]()
+            for name, proposed in by_table.items():
                 edition = self._edition(name, base.tables.get(name, Table()), known)
-                editions[name] = edition
-                for row, own in rows:
-                    if self._check(edition, row, own):
-                        self._enter(edition, row, keep)
-                        sources |= own
-            tables = self._complete(base, known)
-            for name, edition in editions.items():
+                for package in proposed:
+                    refuse_other_than_built(package, record.built)
+                    if admission.is_new(edition, package):
+                        self._enter(edition, package.row, keep)
+                        new.append(package)
                 tables[name], made = edition.finish()
                 known |= made
-            return self._write_stage(base, "publish", tables, known, sources, record)
+            signed = [path for package in new for path in package.sources.values()]
+            if signed:
+                self.format.refuse_unsigned(signed, packages / KEY, keys, self.root)
+            return self._write_stage(base, "publish", tables, known, new, record)
 
     def stage_refresh(self) -> dict[str, Any]:
         """Prepare a generation that differs from the last in its date; answers as :meth:`stage`."""
         with self._locked(), files.full_disk_told(self.root):
             base = self._prepare()
-            known: dict[str, bytes] = {}
-            return self._write_stage(base, "refresh", self._complete(base, known), known, {}, None)
+            return self._write_stage(base, "refresh", base.tables, {}, [], None)
 
     def stage_rollback(self, stamp: str) -> dict[str, Any]:
         """Prepare a generation that lists what an older one listed; answers as :meth:`stage`.
@@ -125,7 +126,7 @@ class ReleaseRepository:
             for line in self._generations.committed(self._commit()):
                 if line.stamp == stamp:
                     tables = self._generations.read(line.commit).tables
-                    return self._write_stage(base, f"rollback to {stamp}", tables, {}, {}, None)
+                    return self._write_stage(base, f"rollback to {stamp}", tables, {}, [], None)
         kept = ", ".join(line.stamp for line in self._generations.committed(self._commit()))
         raise BadRequest(f"generation {stamp!a} is not kept; there are {kept or 'none'}")
 
@@ -146,34 +147,39 @@ class ReleaseRepository:
         one of them over the staged text; InfrastructureFault when another generation was committed
         since it was staged.
         """
-        stage = self._stages / identifier(name)
         with self._locked(), files.full_disk_told(self.root):
-            plan = _plan(stage)
+            stages = self._stages
+            stage = stages.folder(name)
+            plan = stages.plan(stage)
             if plan is None:
                 raise BadRequest(f"there is no stage {name} in {self.root}")
             before = self._commit()
             if plan.generation.base != before:
-                self._discard(stage)
+                stages.discard(stage)
                 raise InfrastructureFault("the repository was published meanwhile; stage again")
             new_keys = signatures.new_keys(signed / KEY, self.root / KEY, keys)
             content, others = self._signed(stage / "release" / self.format.text_name, signed)
-            self._place_records(stage / "release" / STATEMENT, signed / ENVELOPE)
-            for path, stored in self.format.plain_names(plan.generation.tables).items():
-                files.link(self.root / stored, self.root / path, scratch=self._scratch)
-            commit = files.sha256_of(content)
-            line = Line(**{**vars(plan.line), "commit": commit})
-            self._generations.write(plan.generation, line)
+            commit, tables = files.sha256_of(content), plan.generation.tables
             point = self.root / self.format.commit_point
-            last = point.stat().st_mtime if point.exists() else 0
-            if new_keys is not None:
-                files.write(self.root / KEY, new_keys, scratch=self._scratch)
-            for other, its in others.items():
-                files.write(point.with_name(other), its, scratch=self._scratch)
-            # Clients ask whether it is newer than what they have, in whole seconds.
-            files.write(point, content, scratch=self._scratch, after=last)
-            files.settle(point.parent)
+            with files.together(self._scratch) as made:
+                self._place_records(stage / "release" / STATEMENT, signed / ENVELOPE, made)
+                for other, its in others.items():
+                    after = _modified(point.with_name(other))
+                    self._generations.keep_beside(commit, other, its, made, after=after)
+                line = replace(plan.line, commit=commit)
+                self._generations.write(plan.generation, line, made)
+            # One after the other in no time, the commit point last: clients that do not ask by
+            # hash, or for the pair beside it, may see a mixture meanwhile.
+            with files.together(self._scratch) as made:
+                for live, path in self._shown.outdated(commit, tables).items():
+                    if path is not None:
+                        made.link(self.root / path, self.root / live)
+                if new_keys is not None:
+                    made.write(self.root / KEY, new_keys)
+                # Clients ask whether it is newer than what they have, in whole seconds.
+                made.write(point, content, after=_modified(point))
+            self._finish(commit, plan.generation)
             shutil.rmtree(stage)
-            self._show(plan.generation)
             self._expire(generations, seconds)
         return summary(plan.generation)
 
@@ -183,8 +189,8 @@ class ReleaseRepository:
         return [summary(self._generations.read(line.commit)) for line in lines]
 
     @property
-    def _stages(self) -> Path:
-        return self.root / ".stage"
+    def _stages(self) -> Stages:
+        return Stages(self.root, lambda: self._generations.committed(self._commit()))
 
     @property
     def _scratch(self) -> Path:
@@ -193,6 +199,10 @@ class ReleaseRepository:
     @property
     def _generations(self) -> Generations:
         return Generations(self.root, self._scratch)
+
+    @property
+    def _shown(self) -> Shown:
+        return Shown(self.root, self.format, self._generations, self._scratch)
 
     def _signed(self, text: Path, signed: Path) -> tuple[bytes, dict[str, bytes]]:
         """The commit point's content, and by their names that of the files beside it."""
@@ -207,7 +217,7 @@ class ReleaseRepository:
         others[signature] = signatures.detached(signed / signature, text, key)
         return content, others
 
-    def _place_records(self, staged: Path, sealed: Path) -> None:
+    def _place_records(self, staged: Path, sealed: Path, made: files.Together) -> None:
         """Publish the signed statement as the record of each file it is about."""
         if not staged.exists():
             return
@@ -216,9 +226,9 @@ class ReleaseRepository:
         if open_sealed(envelope, key) != payload:
             raise BadRequest(f"{sealed} is about something else than what is staged")
         first, *others = (record_path(str(each.name)) for each in statements.read(payload).subject)
-        files.write(self.root / first, envelope, scratch=self._scratch)
+        made.write(self.root / first, envelope)
         for path in others:
-            files.link(self.root / first, self.root / path, scratch=self._scratch)
+            made.link(self.root / first, self.root / path)
 
     def _locked(self) -> Any:
         return files.lock(self.root / ".lock")
@@ -232,41 +242,28 @@ class ReleaseRepository:
         """Clear what a killed writer left, finish what it had committed; the present generation."""
         if self._scratch.exists():
             shutil.rmtree(self._scratch)
-        present = self._generations.read(self._commit())
-        for stage in self._stages.iterdir() if self._stages.exists() else ():
-            plan = _plan(stage)
-            if plan is not None and plan.generation.stamp == present.stamp:
-                # It was committed: its files are the published ones, and stay.
-                shutil.rmtree(stage)
-        if present.stamp and not self._summary_path(present.stamp).exists():
-            self._show(present)
+        commit = self._commit()
+        present = self._generations.read(commit)
+        if commit is not None:
+            self._shown.set(commit, present.tables)
+            if not self._summary_path(present.stamp).exists():
+                self._finish(commit, present)
         return present
 
-    def _complete(self, base: Generation, known: dict[str, bytes]) -> dict[str, Table]:
-        """All tables of the format; of a repository never published before they are empty."""
-        tables = dict(base.tables)
-        for name in (each for each in self.format.layouts if each not in tables):
-            tables[name], made = self._edition(name, Table(), known).finish()
-            known |= made
-        return tables
+    def _complete(self, tables: Mapping[str, Table], known: dict[str, bytes]) -> dict[str, Table]:
+        """All tables of the format, encoded as it has them; those never written are empty."""
+        complete = dict(tables)
+        for name in self.format.layouts:
+            edition = self._edition(name, tables.get(name, Table()), known)
+            if not edition.is_encoded:
+                complete[name], made = edition.finish()
+                known |= made
+        return complete
 
     def _edition(self, name: str, table: Table, known: dict[str, bytes]) -> Edition:
         """A table to be read; ``known`` holds contents by SHA-256, and gets those read."""
         shelf = Shelf(self.root, self.format, name, known)
         return Edition(table, self.format.layouts[name], shelf)
-
-    def _check(self, edition: Edition, row: Row, sources: dict[str, Path]) -> bool:
-        """Refuse a step back; answer whether the package is new."""
-        present = [listed.package for listed in edition.rows_of(row.package.name)]
-        proposed = sources[row.package.file]
-
-        def is_the_same(published: Published, _proposed: Published) -> bool:
-            return self.format.is_the_same(self.root / published.file, published.sha256, proposed)
-
-        refuse_steps_back(present, row.package, self.format.compare, is_the_same)
-        # A version that is there already stays as it is: another signing has other bytes.
-        known = {(package.key, package.version) for package in present}
-        return (row.package.key, row.package.version) not in known
 
     def _enter(self, edition: Edition, row: Row, keep: int) -> None:
         name = row.package.name
@@ -278,37 +275,41 @@ class ReleaseRepository:
         self,
         base: Generation,
         reason: str,
-        tables: dict[str, Table],
+        listed: Mapping[str, Table],
         known: dict[str, bytes],
-        sources: Mapping[str, Path],
+        new: Sequence[Proposal],
         record: Record | None,
     ) -> dict[str, Any]:
+        tables = self._complete(listed, known)
         generation, line = self._next(base, reason, tables, known)
+        generation = replace(generation, brought=[package.entry for package in new])
         indexes = dict(self._indexes(tables))
         indexes |= {_text_path(sha256): sha256 for sha256 in _texts(tables) - _texts(base.tables)}
-        plan = Plan(generation, line)
-        name = f"{generation.stamp.lower()}-{secrets.token_hex(3)}"
-        stage = self._stages / name
-        # The plan comes first: it tells what to take away when this is never committed.
-        files.write(stage / "plan.json", _PLAN.dump_json(plan), scratch=self._scratch)
+        sources = {path: source for p in new for path, source in p.sources.items()}
+        needed = {*line.added, *indexes}
+        missing = {path for path in needed if not (self.root / path).exists()}
+        placed = missing | needed & self._stages.unpublished()
+        stamp = generation.stamp
+        name = f"{stamp.lower()}-{secrets.token_hex(3)}"
+        stage = self._stages.folder(name)
+        to_sign = stage / "release" / self.format.text_name
         try:
-            for path, source in sources.items():
-                files.place(source, self.root / path, scratch=self._scratch)
-            for path, sha256 in indexes.items():
-                if not (self.root / path).exists():
-                    files.write(self.root / path, known[sha256], scratch=self._scratch)
-            stamp = generation.stamp
-            if record is not None and sources:
-                subjects = {path: self.format.digests(of) for path, of in sources.items()}
-                statement = statements.make(record, subjects, stamp)
-                files.write(stage / "release" / STATEMENT, statement, scratch=self._scratch)
-            text = self.format.commit_text(tables, stamp, moment(stamp))
-            files.write(stage / "release" / self.format.text_name, text, scratch=self._scratch)
+            with files.together(self._scratch) as made:
+                self._stages.write(stage, Plan(generation, line, sorted(placed)), made)
+                for path in sorted(missing & set(sources)):
+                    made.copy(sources[path], self.root / path)
+                for path in sorted(missing & set(indexes)):
+                    made.write(self.root / path, known[indexes[path]])
+                if record is not None and new:
+                    subjects = {path: of for p in new for path, of in p.digests.items()}
+                    statement = statements.make(record, subjects, stamp)
+                    made.write(to_sign.with_name(STATEMENT), statement)
+                text = self.format.commit_text(tables, stamp, moment(stamp))
+                made.write(to_sign, text)
         except BaseException:
-            self._discard(stage)
+            self._stages.discard(stage)
             raise
-        to_sign = str(stage / "release" / self.format.text_name)
-        return {"stage": name, "to_sign": to_sign, "added": generation.added}
+        return {"stage": name, "to_sign": str(to_sign), "added": generation.added}
 
     def _next(
         self,
@@ -357,51 +358,44 @@ class ReleaseRepository:
                     path = self.format.index_path(name, column, encoding, stored.sha256)
                     yield path, stored.sha256
 
-    def _discard(self, stage: Path) -> None:
-        """Take a stage away with what is there for it and of no use to anybody else."""
-        plan = _plan(stage)
-        if plan is not None:
-            lines = self._generations.committed(self._commit())
-            others = [_plan(other) for other in self._stages.iterdir() if other != stage]
-            lines += [other.line for other in others if other is not None]
-            used = {path for line in lines for path in (*line.added, *line.indexes)}
-            for path in {*plan.line.added, *plan.line.indexes} - used:
-                files.remove(self.root / path, self.root)
-        shutil.rmtree(stage)
+    def _make_room(self, proposed: Iterable[Proposal]) -> None:
+        """Discard stages whose files are in the way: what was never committed was not published."""
+        stages = self._stages
+        differing = {path for package in proposed for path in package.differing(self.root)}
+        stages.discard_those_with(differing & stages.unpublished())
 
-    def _show(self, generation: Generation) -> None:
-        """Let the published generation be seen under its own name."""
-        for name, path in self.format.snapshot(generation.stamp, generation.tables).items():
-            files.link(self.root / path, self.root / name, scratch=self._scratch)
-        for name, target in self.format.snapshot_links(generation.stamp).items():
-            if not (self.root / name).is_symlink():
-                (self.root / name).symlink_to(target)
-        # Last: where it is missing, all of this is done again.
-        files.write(
-            self._summary_path(generation.stamp), summary_text(generation), scratch=self._scratch
-        )
+    def _finish(self, commit: str, generation: Generation) -> None:
+        """Do what is to be done once a generation is committed; all of it may be done again."""
+        self._shown.set(commit, generation.tables)
+        with files.together(self._scratch) as made:
+            self._shown.show(commit, generation, made)
+            Ledger(self.root).enter(generation.brought, made)
+            made.write(self._index_path, index_text(self._generations.committed(commit)))
+            # Last: where it is missing, all of this is done again.
+            made.write(self._summary_path(generation.stamp), summary_text(generation))
+
+    @property
+    def _index_path(self) -> Path:
+        return self.root / "generations" / INDEX
 
     def _summary_path(self, stamp: str) -> Path:
         return self.root / "generations" / f"{stamp}.json"
 
     def _expire(self, generations: int, seconds: float) -> None:
+        # First: what others took over from a stage is known as long as they are not forgotten.
+        self._stages.discard_old(seconds)
         lines = self._generations.committed(self._commit())
         now = datetime.now(UTC)
         kept, dropped = split(lines, generations=generations, seconds=seconds, now=now)
         if dropped:
+            files.write(self._index_path, index_text(kept), scratch=self._scratch)
             for path in unneeded(kept, dropped):
                 files.remove(self.root / path, self.root)
             for line in dropped:
-                tables = self._generations.read(line.commit).tables
-                links = self.format.snapshot_links(line.stamp)
-                for name in (*self.format.snapshot(line.stamp, tables), *links):
-                    files.remove(self.root / name, self.root)
+                self._shown.hide(line.stamp)
                 files.remove(self._summary_path(line.stamp), self.root)
+            # Last: what is not forgotten is dropped again.
             self._generations.forget(kept)
-        files.write(self.root / "generations" / INDEX, index_text(kept), scratch=self._scratch)
-        for stage in self._stages.iterdir():
-            if time.time() - stage.stat().st_mtime >= seconds:
-                self._discard(stage)
 
 
 def _texts(tables: Mapping[str, Table]) -> set[str]:
@@ -412,9 +406,6 @@ def _text_path(sha256: str) -> str:
     return f"{TEXTS}/{sha256}"
 
 
-def _plan(stage: Path) -> Plan | None:
-    """What was staged; None if its writer was killed before it said so."""
-    try:
-        return _PLAN.validate_json((stage / "plan.json").read_bytes())
-    except FileNotFoundError:
-        return None
+def _modified(path: Path) -> float:
+    """When a file was modified, in seconds since 1970; 0 if there is none."""
+    return path.stat().st_mtime if path.exists() else 0

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import createrepo_c as cr
 from rpm_vercmp import vercmp
@@ -13,11 +12,12 @@ from rpm_vercmp import vercmp
 from workers import files
 from workers.names import file_name, package_name, version
 from workers.outcome import BadRequest
-from workers.repository.package import Published
+from workers.repository.package import SHA256, Published
+from workers.repository.rpm_programs import kept_digests, refuse_unsigned
 from workers.repository.table import PLAIN, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from workers.repository.table import Layout, Stored, Table
 
 PACKAGES = "packages"
+Compression = Literal["gz", "zst"]
 _CHANGELOG_ENTRIES = 10
-# What signing does not change (see `lockgate-worker sign rpm`).
-_IDENTITY = "%{SHA256HEADER} %{PAYLOADDIGEST}"
 _END = "</package>\n"
 _XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _COMMON = (
@@ -80,7 +79,7 @@ class RpmLayout:
 class RpmFormat:
     """RPM repositories; ``gz`` metadata can be read by every client, ``zst`` by new ones."""
 
-    compression: Literal["gz", "zst"] = "gz"
+    compression: Compression = "gz"
 
     commit_point: str = "repodata/repomd.xml"
     text_name: str = "repomd.xml"
@@ -91,12 +90,12 @@ class RpmFormat:
         """One table of all packages."""
         return {PACKAGES: RpmLayout(self.compression)}
 
-    def read(self, folder: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
+    def read(self, folder: Path, root: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
         """Rows for a folder's RPM packages; source packages are left out."""
         paths = [p for p in sorted(folder.glob("*.rpm")) if not p.name.endswith(".src.rpm")]
         if not paths:
             raise BadRequest(f"{folder} holds no RPM package")
-        return {PACKAGES: [_read(path) for path in paths]}
+        return {PACKAGES: [_read_once(path, root) for path in paths]}
 
     def compare(self, one: str, other: str) -> int:
         """Order of two ``[EPOCH:]VERSION-RELEASE`` as rpm orders them (rpm-version(7))."""
@@ -106,18 +105,22 @@ class RpmFormat:
                 return order
         return 0
 
-    def is_the_same(self, published: Path, sha256: str, proposed: Path) -> bool:
-        """Whether content and header are the same, whoever signed them."""
-        return files.sha256(proposed) == sha256 or identity(published) == identity(proposed)
+    def digests(self, paths: Sequence[Path]) -> dict[Path, dict[str, str]]:
+        """The SHA-256 of signed packages, and those of header and payload."""
+        found = {}
+        for path, (header, payload) in zip(paths, kept_digests(paths), strict=True):
+            found[path] = {
+                SHA256: files.sha256(path),
+                "rpmHeaderSha256": header,
+                "rpmPayloadSha256": payload,
+            }
+        return found
 
-    def digests(self, path: Path) -> dict[str, str]:
-        """The SHA-256 of the signed package, and those of header and payload."""
-        header, payload = identity(path).split(" ")
-        return {
-            "sha256": files.sha256(path),
-            "rpmHeaderSha256": header,
-            "rpmPayloadSha256": payload,
-        }
+    def refuse_unsigned(
+        self, packages: Sequence[Path], key: Path, keys: Collection[str], root: Path
+    ) -> None:
+        """As rpm does it."""
+        refuse_unsigned(packages, key, keys, root / ".keys")
 
     def merge(self, kept: list[Row]) -> list[Row]:
         """As they are."""
@@ -128,55 +131,54 @@ class RpmFormat:
         del table
         return f"repodata/{sha256}-{column}.xml.{encoding}"
 
-    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str]:
+    def plain_names(self, tables: Mapping[str, Table]) -> dict[str, str | None]:
         """No client asks for them; rsync(1) finds by them what a mirror has already."""
-        names = {}
-        for column, of_column in tables[PACKAGES].files.items():
-            encoding, packed = _packed(of_column)
-            path = self.index_path(PACKAGES, column, encoding, packed.sha256)
+        names: dict[str, str | None] = {
+            f"repodata/{column}.xml.{encoding}": None
+            for column in _TOPS
+            for encoding in get_args(Compression)
+        }
+        for column, encoding, stored in _packed(tables):
+            path = self.index_path(PACKAGES, column, encoding, stored.sha256)
             names[f"repodata/{column}.xml.{encoding}"] = path
         return names
 
     def commit_text(self, tables: Mapping[str, Table], stamp: str, now: datetime) -> bytes:
         """The repomd.xml; the stamp, its revision, makes it unlike any other."""
         repomd = cr.Repomd()
-        seconds = int(now.timestamp())
         repomd.set_revision(stamp)
-        for column, stored in tables[PACKAGES].files.items():
-            (encoding, packed), plain = _packed(stored), stored[PLAIN]
+        for column, encoding, packed in _packed(tables):
+            plain = tables[PACKAGES].files[column][PLAIN]
             record = cr.RepomdRecord(column, None)
             record.location_href = self.index_path(PACKAGES, column, encoding, packed.sha256)
             record.checksum_type = record.checksum_open_type = "sha256"
             record.checksum, record.size = packed.sha256, packed.size
             record.checksum_open, record.size_open = plain.sha256, plain.size
-            record.timestamp = seconds
+            record.timestamp = int(now.timestamp())
             repomd.set_record(record)
         repomd.sort_records()
         text: str = repomd.xml_dump()
         return text.encode()
 
-    def snapshot(self, stamp: str, tables: Mapping[str, Table]) -> dict[str, str]:
+    def snapshot_folder(self, stamp: str) -> str:
         """A repository ``snapshots/STAMP`` beside the packages, with the generation's metadata."""
-        top = f"snapshots/{stamp}/repodata"
-        names = {f"{top}/repomd.xml": self.commit_point}
-        for column, stored in tables[PACKAGES].files.items():
-            encoding, packed = _packed(stored)
-            path = self.index_path(PACKAGES, column, encoding, packed.sha256)
-            names[f"{top}/{path.rpartition('/')[2]}"] = path
+        return f"snapshots/{stamp}"
+
+    def snapshot(self, stamp: str, tables: Mapping[str, Table]) -> dict[str, str]:
+        """Its metadata."""
+        names = {}
+        for column, encoding, stored in _packed(tables):
+            path = self.index_path(PACKAGES, column, encoding, stored.sha256)
+            names[f"{self.snapshot_folder(stamp)}/{path}"] = path
         return names
+
+    def snapshot_point(self, stamp: str) -> str:
+        """Its repomd.xml."""
+        return f"{self.snapshot_folder(stamp)}/{self.commit_point}"
 
     def snapshot_links(self, stamp: str) -> dict[str, str]:
         """The packages, which metadata names from where it is itself."""
         return {f"snapshots/{stamp}/Packages": "../../Packages"}
-
-
-def _packed(stored: Mapping[Encoding, Stored]) -> tuple[Encoding, Stored]:
-    """The compressed one of an index's files.
-
-    A generation keeps its compression, whatever the site file says by now.
-    """
-    ((encoding, packed),) = ((e, file) for e, file in stored.items() if e != PLAIN)
-    return encoding, packed
 
 
 def listed(primary: str) -> Iterator[Published]:
@@ -196,16 +198,16 @@ def listed(primary: str) -> Iterator[Published]:
 
 def identity(path: Path) -> str:
     """An RPM's header and payload digests: what is in it, whoever signed it."""
-    result = subprocess.run(
-        ["rpm", "-qp", "--nosignature", "--qf", _IDENTITY, str(path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if result.returncode != 0:
-        raise BadRequest(f"{path.name} is no RPM package: {result.stderr.strip()[:200]}")
-    return result.stdout
+    ((header, payload),) = kept_digests([path])
+    return f"{header} {payload}"
+
+
+def _packed(tables: Mapping[str, Table]) -> Iterator[tuple[str, Encoding, Stored]]:
+    """The stored files, as they were encoded when they were made."""
+    for column, stored in tables[PACKAGES].files.items():
+        for encoding, file in stored.items():
+            if encoding != PLAIN:
+                yield column, encoding, file
 
 
 def _version(epoch: str | None, number: str, release: str) -> str:
@@ -216,6 +218,16 @@ def _parts(text: str) -> tuple[str, str, str]:
     epoch, colon, rest = text.rpartition(":")
     number, _, release = rest.partition("-")
     return (epoch if colon else "0"), number, release
+
+
+def _read_once(path: Path, root: Path) -> tuple[Row, dict[str, Path]]:
+    """Read a package: the file that the repository has, if that is the same but for signatures."""
+    row, sources = _read(path)
+    published = root / row.package.file
+    if not published.exists() or files.sha256(published) == row.package.sha256:
+        return row, sources
+    one, other = kept_digests([path, published])
+    return _read(published) if one == other else (row, sources)
 
 
 def _read(path: Path) -> tuple[Row, dict[str, Path]]:

@@ -137,6 +137,12 @@ class Edition:
         self._parsed: dict[int, list[Row]] = {}
         self._read_pieces: dict[tuple[str, Encoding], list[Piece]] = {}
 
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the files of the table are those that the layout has."""
+        stored = {column: set(of_column) for column, of_column in self._table.files.items()}
+        return stored == {c: {PLAIN, *encodings} for c, encodings in self._layout.columns.items()}
+
     def rows_of(self, name: str) -> list[Row]:
         """The rows of a package, all versions and architectures."""
         return [row for row in self._rows(self._place(name)) if row.package.name == name]
@@ -164,6 +170,9 @@ class Edition:
 
     def finish(self) -> tuple[Table, dict[str, bytes]]:
         """The new table, and by SHA-256 the contents of its files and of its new texts."""
+        if not self.is_encoded:
+            for place in range(len(self._table.parts)):
+                self._changed.setdefault(place, self._rows(place))
         parts: list[Part] = []
         texts: dict[str, bytes] = {}
         pieces: dict[str, dict[Encoding, list[Piece]]] = {
@@ -209,11 +218,6 @@ class Edition:
     def _pieces(self, column: str, encoding: Encoding) -> list[Piece]:
         """The pieces of a file, read when first needed."""
         if (column, encoding) not in self._read_pieces:
-            if encoding not in self._table.files[column]:
-                # Written otherwise until now: once, all of it is compressed anew.
-                read = (self._texts(part, {})[column] for part in self._table.parts)
-                self._read_pieces[column, encoding] = [compress(encoding, bytes(t)) for t in read]
-                return self._read_pieces[column, encoding]
             stored = self._table.files[column][encoding]
             content = self._shelf.file(column, encoding, stored.sha256)
             at = offset(encoding) + self._table.heads[column][encoding].length

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workers import files
@@ -12,7 +13,7 @@ from workers.names import identifier
 from workers.outcome import BadRequest
 from workers.public_keys import KEY
 from workers.repository.apt import AptFormat
-from workers.repository.generations import moment, new_stamp
+from workers.repository.generations import new_stamp
 from workers.repository.rpm import RpmFormat
 from workers.repository.table import PLAIN, Edition, Table
 from workers.signing.gnupg import Home, throw_away_key
@@ -76,25 +77,31 @@ def publish_test_repository(
 def _make(which: RepositoryFormat, root: Path, packages: Path) -> list[dict[str, str]]:
     """Everything of a repository; its commit point is not signed yet."""
     tables = {}
-    made = []
-    for table, rows in which.read(packages).items():
-        edition = Edition(Table(), which.layouts[table], _Nothing())
-        for row, sources in rows:
-            edition.put(row.package.name, [*edition.rows_of(row.package.name), row])
-            made.append(row.package.words())
+    listed = []
+    scratch = root / PARTIAL
+    with files.together(scratch) as made:
+        for table, rows in which.read(packages, root).items():
+            edition = Edition(Table(), which.layouts[table], _Nothing())
+            sources: dict[str, Path] = {}
+            for row, own in rows:
+                edition.put(row.package.name, [*edition.rows_of(row.package.name), row])
+                listed.append(row.package.words())
+                sources |= own
             for path, source in sources.items():
-                files.place(source, root / path)
-        tables[table], contents = edition.finish()
-        for column, of_column in tables[table].files.items():
-            for encoding, stored in of_column.items():
-                if encoding != PLAIN:
-                    path = which.index_path(table, column, encoding, stored.sha256)
-                    files.write(root / path, contents[stored.sha256])
-    for name, path in which.plain_names(tables).items():
-        files.link(root / path, root / name)
-    stamp = new_stamp(None)
-    files.write(root / which.commit_point, which.commit_text(tables, stamp, moment(stamp)))
-    return made
+                made.copy(source, root / path)
+            tables[table], contents = edition.finish()
+            for column, of_column in tables[table].files.items():
+                for encoding, stored in of_column.items():
+                    if encoding != PLAIN:
+                        path = which.index_path(table, column, encoding, stored.sha256)
+                        made.write(root / path, contents[stored.sha256])
+        for name, of_name in which.plain_names(tables).items():
+            if of_name is not None:
+                made.link(root / of_name, root / name)
+        text = which.commit_text(tables, new_stamp(None), datetime.now(UTC))
+        made.write(root / which.commit_point, text)
+    scratch.rmdir()
+    return listed
 
 
 def _sign(which: RepositoryFormat, root: Path, home: Home) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from workers.outcome import BadRequest
 from workers.provenance import statement as statements
 from workers.provenance.place import STATEMENT
+from workers.repository.package import SHA256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,9 @@ def check_built(name: str, digests: Mapping[str, str], record: Record) -> None:
 
     Signing an RPM package changes its SHA-256, and neither header nor payload.
     """
-    if name not in record.built:
+    built = record.built.get(name)
+    if built is None:
         raise BadRequest(f"{name} is none of the files that were built, by the record")
-    if "rpmHeaderSha256" not in digests and digests["sha256"] != record.built[name]:
+    kept = {kind: of for kind, of in digests.items() if kind != SHA256} or digests
+    if any(built.get(kind) != of for kind, of in kept.items()):
         raise BadRequest(f"{name} is another file than the one that was built, by the record")

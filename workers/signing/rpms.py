@@ -38,7 +38,8 @@ def sign_rpms(
     packages = sorted(source.glob("*.rpm"))
     if not packages:
         raise BadRequest(f"{source} holds no RPM package")
-    digests = {file_name(package.name): _FORMAT.digests(package) for package in packages}
+    names = [file_name(package.name) for package in packages]
+    digests = dict(zip(names, _FORMAT.digests(packages).values(), strict=True))
     for name, of_it in digests.items():
         check_built(name, {"sha256": of_it["sha256"]}, record)
     about = {"key": key.fingerprint, **why}
@@ -50,7 +51,7 @@ def sign_rpms(
         shutil.copyfile(package, copy)
         try:
             _sign(home, key, copy)
-            after = _FORMAT.digests(copy)
+            after = _FORMAT.digests([copy])[copy]
             if digests[copy.name] | {"sha256": after["sha256"]} != after:
                 raise InfrastructureFault(f"signing changed what is in {package.name}")
         except BaseException:

@@ -27,12 +27,13 @@ class Deb:
     depends: str = ""
     files: dict[str, str] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
+    architecture: str = "all"
 
     def make(self, scratch: Path, into: Path) -> None:
         """Build it with dpkg-deb(1)."""
         tree = scratch / f"{self.name}_{self.version}"
         control = (
-            f"Package: {self.name}\nVersion: {self.version}\nArchitecture: all\n"
+            f"Package: {self.name}\nVersion: {self.version}\nArchitecture: {self.architecture}\n"
             f"Maintainer: Ann <ann@example.org>\nDescription: a test's package\n"
         )
         control += f"Depends: {self.depends}\n" if self.depends else ""
@@ -53,13 +54,15 @@ class Rpm:
     requires: str = ""
     files: dict[str, str] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
+    architecture: str = "noarch"
+    with_source: bool = False
 
     def make(self, scratch: Path, into: Path) -> None:
-        """Build it with rpmbuild(8)."""
+        """Build it with rpmbuild(8), in a folder for its architecture."""
         tree = scratch / f"{self.name}-{self.version}"
         lines = [
             *(f"Name: {self.name}", f"Version: {self.version}", "Release: 1", "Summary: a test's"),
-            *("License: MIT", "BuildArch: noarch"),
+            *("License: MIT", f"BuildArch: {self.architecture}"),
             *([f"Requires: {self.requires}"] if self.requires else []),
             *("%description", "A test's.", "%install"),
         ]
@@ -71,8 +74,8 @@ class Rpm:
         lines += ["%files", *(f"/{path}" for path in self.files)]
         spec = _write(tree, "package.spec", "\n".join(lines) + "\n")
         _call(
-            *("rpmbuild", "-bb", "--define", f"_topdir {tree}"),
-            *("--define", f"_rpmdir {into}", spec),
+            *("rpmbuild", "-ba" if self.with_source else "-bb", "--define", f"_topdir {tree}"),
+            *("--define", f"_rpmdir {into}", "--define", f"_srcrpmdir {into}/src", spec),
         )
 
 

@@ -144,7 +144,7 @@ def test_a_damaged_index_is_named(audited: Audited) -> None:
 def test_a_package_without_signature_is_named(audited: Audited, packages: Packages) -> None:
     """As if the publisher had been made to publish what the signer has not seen."""
     release = audited.release
-    staged = release.stage(packages.unsigned("rpm", "1.2"))
+    staged = release.stage_unsigned(packages.unsigned("rpm", "1.2"))
     succeeded(release.commit(staged, release.sign(staged)))
     (found,) = audited.findings()
     assert found.startswith(f"unsigned: {audited.package('1.2').relative_to(audited.root)}: ")

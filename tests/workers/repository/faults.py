@@ -31,7 +31,7 @@ Moment = tuple[str, int]
 
 _CHANGING = (
     *("write", "pwrite64", "rename", "renameat", "renameat2", "link", "linkat", "symlink"),
-    *("symlinkat", "mkdir", "mkdirat", "fsync", "copy_file_range", "sendfile"),
+    *("symlinkat", "mkdir", "mkdirat", "fsync", "syncfs", "copy_file_range", "sendfile"),
 )
 # Those that need no room on a disk can be killed, but do not fail for the want of it.
 _CALLS: dict[Fault, tuple[str, ...]] = {

@@ -5,12 +5,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import tempfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import createrepo_c as cr
 from debian.deb822 import Packages, Release, Sources
 
 from tests.workers.repository.programs import CODENAME
+from workers.provenance.audit import Report, audit
+from workers.provenance.choice import chain_of
+from workers.provenance.readers import Folder
+from workers.provenance.trust import trusting
+from workers.public_keys import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +54,13 @@ def files_of(repository: ReleaseRepository, generation: bytes) -> set[Path]:
 def holds(repository: ReleaseRepository, version: str) -> bool:
     """Whether the published generation is whole, and has an upstream version in it."""
     return any(f"{version}-1" in path.name for path in files_of(repository, published(repository)))
+
+
+def audited(repository: ReleaseRepository) -> Report:
+    """What an audit of it comes to."""
+    root = Folder(repository.root)
+    with trusting(repository.root / KEY) as trust:
+        return audit(root, trust, chain_of(root, None, None), datetime.now(UTC))
 
 
 def everything(folder: Path) -> dict[Path, bytes]:

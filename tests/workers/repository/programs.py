@@ -7,13 +7,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from unittest.mock import patch
 
 from tests.workers.install_test.served import Deb, Rpm
 from workers.files import sha256
+from workers.outcome import BadRequest
 from workers.provenance.place import STATEMENT
+from workers.provenance.record import read_record
+from workers.repository import release as publishing
+from workers.repository.rpm import Compression, RpmFormat
 
 Format = Literal["deb", "rpm"]
 FORMATS: tuple[Format, ...] = ("deb", "rpm")
@@ -78,9 +84,15 @@ class Outcome:
     said: str
 
 
-def _record_of(packages: Path) -> dict[str, Any]:
-    """The same, of a folder's packages."""
-    return RECORD | {"built": {path.name: sha256(path) for path in packages.glob("*.*")}}
+def record_of(packages: Path) -> dict[str, Any]:
+    """The same, of a folder whose files are what was built, but for signatures."""
+    paths = sorted(path for path in packages.iterdir() if path.is_file())
+    built = {path.name: {"sha256": sha256(path)} for path in paths}
+    with suppress(BadRequest):  # some tests' packages are none
+        rpms = [path for path in paths if path.suffix == ".rpm"]
+        for path, digests in RpmFormat().digests(rpms).items():
+            built[path.name] |= digests
+    return RECORD | {"built": built}
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -150,15 +162,19 @@ class Signer:
         return cls(home, fingerprints, public)
 
     def metadata(self, kind: Format, staged: Path, out: Path, record: Path | None = None) -> Path:
-        """Sign what is staged, with the record of what it adds."""
-        which = ("--staged", staged, "--out", out, *(("--record", record) if record else ()))
-        succeeded(program("sign", "metadata", *self._for(kind), *self.keys(kind), *which))
+        """Sign what is staged, with the record of what it adds; it must succeed."""
+        succeeded(self.try_metadata(kind, staged, out, record))
         return out
+
+    def try_metadata(self, kind: Format, staged: Path, out: Path, record: Path | None) -> Outcome:
+        """The same, if the signer does it."""
+        which = ("--staged", staged, "--out", out, *(("--record", record) if record else ()))
+        return program("sign", "metadata", *self._for(kind), *self.keys(kind), *which)
 
     def rpms(self, folder: Path, out: Path) -> Path:
         """Sign a folder of RPM packages."""
         record = out.with_name(f"{out.name}-record.json")
-        record.write_text(json.dumps(_record_of(folder)))
+        record.write_text(json.dumps(record_of(folder)))
         which = ("--in", folder, "--out", out, "--record", record)
         succeeded(program("sign", "rpm", *self._for("rpm"), *self.keys("rpm")[:2], *which))
         return out
@@ -176,32 +192,45 @@ class Signer:
         return "--home", self.home, *repository, "--build", "1", "--requester", "Ann"
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A package in a folder of its own."""
+
+    package_format: Format
+    version: str
+    name: str = "demo"
+    text: str = "of tests"
+    native: bool = False
+    """Whether it is for this machine's architecture alone."""
+
+    def make(self, scratch: Path, into: Path) -> Path:
+        """The folder that it is made in."""
+        files = {f"usr/share/{self.name}/{self.version}": self.text}
+        if self.package_format == "deb":
+            architecture = "amd64" if self.native else "all"
+            deb = Deb(self.name, f"{self.version}-1", files=files, architecture=architecture)
+            deb.make(scratch, into)
+            return into
+        architecture = "x86_64" if self.native else "noarch"
+        Rpm(self.name, self.version, files=files, architecture=architecture).make(scratch, into)
+        return into / architecture
+
+
 class Packages:
     """Makes folders of one package each, which no test changes; those asked for again are kept."""
 
     def __init__(self, folder: Path, signer: Signer) -> None:
         self._folder = folder
         self._signer = signer
-        self._made: dict[tuple[str, ...], Path] = {}
+        self._made: dict[_Asked, Path] = {}
 
-    def make(
-        self, package_format: Format, version: str, *, name: str = "demo", text: str = "of tests"
-    ) -> Path:
+    def make(self, package_format: Format, version: str, **more: Any) -> Path:
         """A folder with a package; an RPM package is signed, as it is when published."""
-        return self.series(package_format, [version], name=name, text=text)[0]
+        return self.series(package_format, [version], **more)[0]
 
-    def series(
-        self,
-        package_format: Format,
-        versions: list[str],
-        *,
-        name: str = "demo",
-        text: str = "of tests",
-    ) -> list[Path]:
+    def series(self, package_format: Format, versions: list[str], **more: Any) -> list[Path]:
         """A folder for each of several versions."""
-        plain = [
-            self.unsigned(package_format, version, name=name, text=text) for version in versions
-        ]
+        plain = [self.unsigned(package_format, version, **more) for version in versions]
         if package_format == "deb":
             return plain
         missing = [folder for folder in plain if not (folder.parent / "signed").exists()]
@@ -212,27 +241,19 @@ class Packages:
             self._signer.rpms(together, together / "signed")
             for folder in missing:
                 (folder.parent / "signed").mkdir()
+                shutil.copy(together / "signed/key.asc", folder.parent / "signed")
                 for file in folder.iterdir():
                     (together / "signed" / file.name).rename(folder.parent / "signed" / file.name)
         return [folder.parent / "signed" for folder in plain]
 
-    def unsigned(
-        self, package_format: Format, version: str, *, name: str = "demo", text: str = "of tests"
-    ) -> Path:
-        """A folder with a package as it was built."""
-        key = (package_format, version, name, text)
-        if key not in self._made:
+    def unsigned(self, package_format: Format, version: str, **more: Any) -> Path:
+        """A folder with a package as it was built; see the fields of what is asked for."""
+        asked = _Asked(package_format, version, **more)
+        if asked not in self._made:
             top = Path(tempfile.mkdtemp(dir=self._folder))
-            scratch, made = top / "scratch", top / "made"
-            made.mkdir()
-            files = {f"usr/share/{name}/text": text}
-            if package_format == "deb":
-                Deb(name, f"{version}-1", files=files).make(scratch, made)
-                self._made[key] = made
-            else:
-                Rpm(name, version, files=files).make(scratch, made)
-                self._made[key] = made / "noarch"
-        return self._made[key]
+            (top / "made").mkdir()
+            self._made[asked] = asked.make(top / "scratch", top / "made")
+        return self._made[asked]
 
 
 @dataclass(frozen=True)
@@ -244,16 +265,43 @@ class ReleaseRepository:
     signer: Signer
     scratch: Path
     codename: str = CODENAME
+    compression: Compression = "gz"
+    """Of an RPM repository's metadata."""
 
     def stage(self, packages: Path) -> dict[str, Any]:
         """Stage; it must succeed."""
         return succeeded(program(*self.stage_arguments(packages)))
 
+    def stage_unsigned(self, packages: Path) -> dict[str, Any]:
+        """Stage RPM packages that nobody has signed, as a publisher would that does not look."""
+        self.stage_arguments(packages)  # writes the record
+        publisher = publishing.ReleaseRepository(self.root, RpmFormat(self.compression))
+        with patch.object(RpmFormat, "refuse_unsigned"):
+            return publisher.stage(packages, 2, read_record(self._record), ())
+
     def stage_arguments(self, packages: Path) -> list[str | Path]:
         """The program that stages."""
         self.scratch.mkdir(exist_ok=True)
-        self._record.write_text(json.dumps(_record_of(packages)))
-        return self.arguments("stage", "--packages", packages, "--record", self._record)
+        self._record.write_text(json.dumps(record_of(packages)))
+        told = ("--packages", packages, "--record", self._record)
+        named = self.signer.named(self.package_format)
+        return self.arguments("stage", *told, *named, *self.metadata)
+
+    @property
+    def metadata(self) -> tuple[str, ...]:
+        """How the programs that stage are told to write indexes."""
+        return () if self.package_format == "deb" else ("--compression", self.compression)
+
+    def rollback(self, generation: str) -> dict[str, Any]:
+        """Go back to a generation; all must succeed."""
+        back = self.arguments("rollback", "--to", generation, *self.metadata)
+        staged = succeeded(program(*back))
+        return succeeded(self.commit(staged, self.sign(staged)))
+
+    def refresh(self) -> dict[str, Any]:
+        """Publish what is published under a new date; all must succeed."""
+        staged = succeeded(program(*self.arguments("refresh", *self.metadata)))
+        return succeeded(self.commit(staged, self.sign(staged)))
 
     def accepts(self, packages: Path) -> Outcome:
         """Ask whether it would take packages."""
@@ -261,9 +309,15 @@ class ReleaseRepository:
 
     def sign(self, staged: dict[str, Any]) -> Path:
         """Sign what is staged; answer the folder of the signatures."""
-        folder, out = Path(staged["to_sign"]).parent, self.scratch / staged["stage"]
+        out = self.scratch / str(staged["stage"])
+        succeeded(self.try_sign(staged, out))
+        return out
+
+    def try_sign(self, staged: dict[str, Any], out: Path) -> Outcome:
+        """Sign what is staged, if the signer does it."""
+        folder = Path(staged["to_sign"]).parent
         record = self._record if (folder / STATEMENT).exists() else None
-        return self.signer.metadata(self.package_format, folder, out, record)
+        return self.signer.try_metadata(self.package_format, folder, out, record)
 
     @property
     def _record(self) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.workers.repository.generations import everything, files_of, holds, published
-from tests.workers.repository.programs import program, start, succeeded
+from tests.workers.repository.programs import LONG, program, start, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,8 +84,13 @@ def test_a_killed_stage_is_never_seen(
     assert _hidden(release) == usual
 
 
+@pytest.mark.parametrize("retention", [LONG, 0.0])
 def test_a_killed_commit_happened_or_did_not(
-    release: ReleaseRepository, reader: Client, packages: Packages, moments: Moments
+    release: ReleaseRepository,
+    reader: Client,
+    packages: Packages,
+    moments: Moments,
+    retention: float,
 ) -> None:
     first, *folders = packages.series(release.package_format, _VERSIONS)
     staged = release.stage(first)
@@ -97,9 +102,10 @@ def test_a_killed_commit_happened_or_did_not(
         before = published(release)
         staged = release.stage(folder)
         signed = release.sign(staged)
-        arguments = release.commit_arguments(staged["stage"], signed)
+        arguments = release.commit_arguments(staged["stage"], signed, retention)
         killed += moments.kill(arguments, seconds)
-        assert files_of(release, before)
+        assert files_of(release, published(release))
+        assert retention == 0 or files_of(release, before)
         assert holds(release, version) == (published(release) != before)
         release.publish(folder)
         assert holds(release, version)

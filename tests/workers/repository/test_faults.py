@@ -5,19 +5,15 @@ see is the old generation or the new one, they see no error, and the next publis
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import contextmanager, nullcontext
 from threading import Event
 from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from tests.workers.repository.faults import Fault, moments_of, run_traced
-from tests.workers.repository.generations import files_of, published
-from workers.provenance.audit import audit
-from workers.provenance.choice import chain_of
-from workers.provenance.readers import Folder
-from workers.provenance.trust import trusting
+from tests.workers.repository.generations import audited, files_of, published
+from tests.workers.repository.programs import LONG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,14 +24,16 @@ if TYPE_CHECKING:
 
 _SECONDS = 120
 _INFRASTRUCTURE = 75
-# All are tried by `make test-faults`; others in each run of the tests.
-_STEPS = [pytest.param(1, marks=pytest.mark.faults), 9]
+_COMMITS = {"commit": LONG, "prune": 0.0}
+"""How long they let stay what they replace."""
+# All calls are tried by `make test-faults`; of each so many one in each run of the tests.
+_SAMPLES = {"stage": 9, "commit": 9, "prune": 19, "refresh": 9, "rollback": 9}
+_STEPS = [pytest.param(act, 1, marks=pytest.mark.faults) for act in _SAMPLES]
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("step", _STEPS)
 @pytest.mark.parametrize("fault", get_args(Fault))
-@pytest.mark.parametrize("act", ["stage", "commit", "refresh", "rollback"])
+@pytest.mark.parametrize(("act", "step"), [*_STEPS, *_SAMPLES.items()])
 def test_any_call_may_be_the_last(
     release: ReleaseRepository,
     reader: Client,
@@ -49,7 +47,8 @@ def test_any_call_may_be_the_last(
     oldest = release.publish(packages.make(kind, "1.0"))["generation"]
     release.publish(packages.make(kind, "1.1"))
     tried, committed = 0, 0
-    with _reading(reader):
+    # What is not retained at all may go while a client reads.
+    with nullcontext() if act == "prune" else _reading(reader):
         whole = run_traced(
             _arguments(release, act, packages.make(kind, "1.2"), oldest), fault, None, tmp_path
         )
@@ -59,22 +58,22 @@ def test_any_call_may_be_the_last(
             folder = packages.make(kind, f"1.{3 + committed}")
             arguments = _arguments(release, act, folder, oldest)
             end = run_traced(arguments, fault, moment, tmp_path)
-            assert files_of(release, before)
+            is_new = published(release) != before
             assert files_of(release, published(release))
-            committed += published(release) != before
-            assert act == "commit" or not committed
+            assert (act == "prune" and is_new) or files_of(release, before)
+            committed += is_new
+            assert act in _COMMITS or not committed
             tried += end.call is not None
             if fault == "error=ENOSPC" and not end.only_its_answer:
                 assert end.status in (0, _INFRASTRUCTURE), (end.call, end.answer)
     assert tried
     # Nothing is in the way, and nothing stays: not of any of those that were killed.
     release.publish(packages.make(kind, "2.0"), retention=0)
-    root = Folder(release.root)
-    with trusting(release.root / "key.asc") as trust:
-        report = audit(root, trust, chain_of(root, None, None), datetime.now(UTC))
+    report = audited(release)
     assert (report.files, report.findings) == (2, [])
     for hidden in (".partial", ".stage"):
         assert list((release.root / hidden).iterdir()) == []
+    assert len(list((release.root / ".generations").glob("*.json"))) == 1
 
 
 def _arguments(
@@ -88,7 +87,7 @@ def _arguments(
         case "refresh":
             return release.arguments("refresh")
     staged = release.stage(folder)
-    return release.commit_arguments(staged["stage"], release.sign(staged))
+    return release.commit_arguments(staged["stage"], release.sign(staged), _COMMITS[act])
 
 
 @contextmanager

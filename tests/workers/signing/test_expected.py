@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _STAMP = "20260101T000000.000000Z"
 _BUILT, _OTHER = "a" * 64, "b" * 64
-_RECORD = RECORD | {"built": {"demo_1.0-1_all.deb": _BUILT}}
+_RECORD = RECORD | {"built": {"demo_1.0-1_all.deb": {"sha256": _BUILT}}}
 _FORGED_VOTE = {"approvals": [{"who": "Nobody", "label": "Code-Review", "value": 2}]}
 
 

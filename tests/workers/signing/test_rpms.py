@@ -68,7 +68,8 @@ def test_what_was_built_stays_what_is_signed(signer: Signer, built: Path, tmp_pa
 def _refused(signer: Signer, folder: Path, built: dict[str, str], out: Path) -> str:
     """Why the packages of a folder are not signed when these files were built."""
     record = folder.with_name("record.json")
-    record.write_text(json.dumps(RECORD | {"built": built}))
+    digests = {name: {"sha256": of} for name, of in built.items()}
+    record.write_text(json.dumps(RECORD | {"built": digests}))
     outcome = program(
         *("sign", "rpm", "--home", signer.home, "--key", signer.fingerprints["rpm"]),
         *("--in", folder, "--out", out, "--record", record),
