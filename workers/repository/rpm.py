@@ -91,8 +91,8 @@ class RpmFormat:
         return {PACKAGES: RpmLayout(self.compression)}
 
     def read(self, folder: Path, root: Path) -> dict[str, list[tuple[Row, dict[str, Path]]]]:
-        """Rows for a folder's RPM packages; source packages are left out."""
-        paths = [p for p in sorted(folder.glob("*.rpm")) if not p.name.endswith(".src.rpm")]
+        """Rows for a folder's RPM packages, source packages among them."""
+        paths = sorted(folder.glob("*.rpm"))
         if not paths:
             raise BadRequest(f"{folder} holds no RPM package")
         return {PACKAGES: [_read_once(path, root) for path in paths]}

@@ -108,6 +108,14 @@ class Dnf(Client):
         """Install a package in the client's root."""
         self._run("install", "--assumeyes", name)
 
+    def download_source(self, name: str) -> bytes:
+        """Fetch the source of a package by dnf-download(8)."""
+        folder = self.state / "sources"
+        where = ("--source", "--destdir", str(folder))
+        self._run("--setopt=plugins=1", "download", *where, name)
+        (file,) = folder.iterdir()
+        return file.read_bytes()
+
     def _run(self, *command: str) -> str:
         configuration = self.state / "dnf.conf"
         if not configuration.exists():

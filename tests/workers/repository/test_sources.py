@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.workers.install_test.served import Deb
+from tests.workers.install_test.served import Deb, Rpm
+from tests.workers.repository.clients import Dnf
 from tests.workers.repository.generations import files_of, published
-from tests.workers.repository.programs import program, refused
+from tests.workers.repository.programs import program, refused, succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.workers.repository.clients import Client
     from tests.workers.repository.programs import ReleaseRepository
 
 _CONTROL = """\
@@ -104,3 +106,26 @@ def test_an_epoch_alone_is_no_new_file_name(release: ReleaseRepository, tmp_path
     release.publish(tmp_path / "1.0-1")
     reason = refused(release.accepts(tmp_path / "1:1.0-1"), 1)
     assert "demo_1.0-1_all.deb is already published with other content" in reason
+
+
+@pytest.mark.parametrize("package_format", ["rpm"])
+def test_dnf_finds_the_source_and_never_installs_it(
+    release: ReleaseRepository, reader: Client, tmp_path: Path
+) -> None:
+    for version in ("1.0", "1.1"):
+        made, folder = tmp_path / f"made-{version}", tmp_path / f"built-{version}"
+        folder.mkdir()
+        rpm = Rpm("demo", version, files={"usr/share/demo": version}, with_source=True)
+        rpm.make(tmp_path / "scratch", made)
+        for file in made.glob("*/*.rpm"):
+            shutil.copy(file, folder)
+        release.publish(release.signer.rpms(folder, tmp_path / f"signed-{version}"))
+    (accepted, source) = succeeded(release.accepts(folder))["packages"]
+    assert (accepted["architecture"], source["architecture"]) == ("noarch", "src")
+    assert isinstance(reader, Dnf)
+    reader.update()
+    assert reader.versions("demo") == {"1.0", "1.1"}
+    signed = tmp_path / "signed-1.1/demo-1.1-1.src.rpm"
+    assert reader.download_source("demo") == signed.read_bytes()
+    reader.install("demo")
+    assert (reader.state / "root/usr/share/demo").read_text() == "1.1"
