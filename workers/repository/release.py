@@ -33,7 +33,6 @@ from workers.repository.generations import (
     Generations,
     Line,
     index_text,
-    moment,
     new_stamp,
     split,
     summary,
@@ -304,7 +303,7 @@ class ReleaseRepository:
                     subjects = {path: of for p in new for path, of in p.digests.items()}
                     statement = statements.make(record, subjects, stamp)
                     made.write(to_sign.with_name(STATEMENT), statement)
-                text = self.format.commit_text(tables, stamp, moment(stamp))
+                text = self.format.commit_text(tables, stamp, datetime.now(UTC))
                 made.write(to_sign, text)
         except BaseException:
             self._stages.discard(stage)

@@ -12,6 +12,7 @@ from rpm_vercmp import vercmp
 from workers import files
 from workers.names import file_name, package_name, version
 from workers.outcome import BadRequest
+from workers.repository.generations import moment
 from workers.repository.package import SHA256, Published
 from workers.repository.rpm_programs import kept_digests, refuse_unsigned
 from workers.repository.table import PLAIN, Row
@@ -145,6 +146,8 @@ class RpmFormat:
 
     def commit_text(self, tables: Mapping[str, Table], stamp: str, now: datetime) -> bytes:
         """The repomd.xml; the stamp, its revision, makes it unlike any other."""
+        # Its times never go back, as the clock may: yum takes such metadata for outdated.
+        del now
         repomd = cr.Repomd()
         repomd.set_revision(stamp)
         for column, encoding, packed in _packed(tables):
@@ -154,7 +157,7 @@ class RpmFormat:
             record.checksum_type = record.checksum_open_type = "sha256"
             record.checksum, record.size = packed.sha256, packed.size
             record.checksum_open, record.size_open = plain.sha256, plain.size
-            record.timestamp = int(now.timestamp())
+            record.timestamp = int(moment(stamp).timestamp())
             repomd.set_record(record)
         repomd.sort_records()
         text: str = repomd.xml_dump()

@@ -83,7 +83,8 @@ class Apt(Client):
             f'Dir::State::status "{self.state}/state/status";\nDir::Cache "{self.state}/cache";\n'
             'APT::Architecture "amd64";\nAPT::Architectures { "amd64"; };\n'
             'APT::Sandbox::User "root";\nAcquire::Languages "none";\n'
-            'Acquire::Check-Valid-Until "true";\nAcquire::Retries "0";\n'
+            'Acquire::Check-Valid-Until "true";\nAcquire::Check-Date "true";\n'
+            'Acquire::Retries "0";\n'
             'Acquire::http::Proxy "DIRECT";\n'
         )
 
