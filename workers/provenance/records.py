@@ -71,8 +71,9 @@ def _contradictions(told: Told, path: str, digests: Mapping[str, str]) -> Iterat
         yield "it says of no file of that name that the build made it"
         return
     for kind in KEPT_BY_SIGNING if path.endswith(".rpm") else ("sha256",):
-        if made.get(kind, published.get(kind)) != published.get(kind):
-            yield f"the build made another file of that name: its {kind} is {made[kind]}"
+        if made.get(kind) is None or made[kind] != published.get(kind):
+            other = f"{kind} is {made.get(kind, 'none')}"
+            yield f"the build made another file of that name: its {other}"
 
 
 def look_up(findings: Findings, path: str, digests: Mapping[str, str]) -> Statement | None:

@@ -83,7 +83,6 @@ def test_an_older_generation_under_another_name_is_named(audited: Audited) -> No
     assert f"changed: {point}: it is of generation {audited.stamps[1]}" in audited.findings()
 
 
-@pytest.mark.parametrize("package_format", ["deb"])
 def test_an_older_generation_that_was_changed_is_named(audited: Audited) -> None:
     point = audited.snapshot(audited.stamps[1])
     content = point.read_text()
@@ -92,7 +91,6 @@ def test_an_older_generation_that_was_changed_is_named(audited: Audited) -> None
     assert f"unsigned: {point.relative_to(audited.root)}: " in "\n".join(audited.findings())
 
 
-@pytest.mark.parametrize("package_format", ["deb"])
 def test_an_older_generation_served_as_the_newest_is_seen(audited: Audited) -> None:
     """A mirror that is behind, or kept behind, cannot be told by its signatures."""
     for path in audited.snapshot(audited.stamps[1]).parent.iterdir():
@@ -110,7 +108,17 @@ def test_an_older_generation_served_as_the_newest_is_seen(audited: Audited) -> N
 
 @pytest.mark.parametrize("package_format", ["rpm"])
 class TestSnapshotsOfRpm:
-    """Their packages are those of the repository."""
+    """They are signed, and their packages are those of the repository."""
+
+    def test_one_without_signature_is_named(self, audited: Audited) -> None:
+        for stamp in audited.stamps:
+            signature = audited.snapshot(stamp).with_name("repomd.xml.asc")
+            signature.unlink()
+        found = audited.findings()
+        # That of the published one is a copy of what is signed.
+        assert [line for line in found if line.startswith("unsigned: ")] == [
+            f"unsigned: {signature.relative_to(audited.root)}: it is not there"
+        ]
 
     def test_other_links_are_named(self, audited: Audited) -> None:
         new, old = (audited.root / "snapshots" / stamp / "Packages" for stamp in audited.stamps)
