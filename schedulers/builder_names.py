@@ -24,6 +24,7 @@ PACKAGE_JOBS = (
 
 CLEAN_ARTIFACTS = "clean/artifacts"
 CLEAN_TESTS = "clean/test-repositories"
+_SYNC = "sync/"
 _LONGEST = 80
 
 
@@ -39,7 +40,12 @@ def of_repository(job: str, release: str, package_format: str) -> str:
 
 def of_mirror(release: str, package_format: str, mirror: str) -> str:
     """The builder that brings one mirror to the published generation."""
-    return f"sync/{release}/{package_format}/{mirror}"
+    return f"{_SYNC}{release}/{package_format}/{mirror}"
+
+
+def is_of_mirror(builder: str) -> bool:
+    """Whether a builder's name is that of one that brings a mirror up to date."""
+    return builder.startswith(_SYNC)
 
 
 def of_merge(release: str) -> str:

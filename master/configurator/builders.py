@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from master.configurator.builder import builder
 from master.configurator.cleaning import cleaners
 from master.configurator.packages import builders_of_package
-from master.configurator.repositories import builders_of_repository, synchronising
+from master.configurator.repositories import builders_of_repository
 from master.configurator.signing import key_checks
 from schedulers import builder_names as names
 from steps.roots import RefreshRoots
@@ -37,14 +37,13 @@ _FIRST = (
 def builders(site: Site) -> list[util.BuilderConfig]:
     """Every builder the site file asks for."""
     found: list[util.BuilderConfig] = []
-    share = synchronising(site)  # Buildbot wants one lock to be one object
     for release in site.releases:
         found.append(_merge(site, release))
         for name, package in site.packages.items():
             if release in package.releases:
                 found += builders_of_package(site, release, name, package)
         for package_format in site.formats_of(release):
-            found += builders_of_repository(site, release, package_format, share)
+            found += builders_of_repository(site, release, package_format)
     return [*found, *_roots(site), *key_checks(site), *cleaners(site)]
 
 

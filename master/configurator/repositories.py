@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def builders_of_repository(
-    site: Site, release: str, package_format: Format, share: util.WorkerLock
+    site: Site, release: str, package_format: Format
 ) -> Iterator[util.BuilderConfig]:
     """Builders that act on one release repository as a whole.
 
@@ -55,7 +55,7 @@ def builders_of_repository(
     yield from signers_of_repository(site, release, package_format)
     for act in ("refresh", "rollback"):
         yield of(act, None, _rewrite(site, release, package_format, act))
-    yield from _mirrors(site, release, package_format, share)
+    yield from _mirrors(site, release, package_format)
 
 
 def synchronise(site: Site, release: str, package_format: Format) -> RunBuilders:
@@ -144,9 +144,7 @@ def _rewrite(site: Site, release: str, package_format: Format, act: str) -> list
     ]
 
 
-def _mirrors(
-    site: Site, release: str, package_format: Format, share: util.WorkerLock
-) -> Iterator[util.BuilderConfig]:
+def _mirrors(site: Site, release: str, package_format: Format) -> Iterator[util.BuilderConfig]:
     keep_report = keep_artifacts(
         REPORT, site.artifacts.root, site.artifacts.url, doStepIf=did_something
     )
@@ -171,17 +169,20 @@ def _mirrors(
             [step, keep_report],
             [release, package_format],
             {"release": release},
-            locks=[
-                util.MasterLock(full_name).access("exclusive"),
-                share.access("counting"),
-            ],
+            locks=[util.MasterLock(full_name).access("exclusive")],
+            canStartBuild=_leaves_room,
         )
 
 
-def synchronising(site: Site) -> util.WorkerLock:
-    """What all syncs share: half of what each repository worker does at once.
+def _leaves_room(_builder: Any, worker_for_builder: Any, _request: Any) -> bool:
+    """Whether the other half of what a worker does at once stays for publishing.
 
-    The other half is for publishing, whatever mirrors do not answer.
+    Mirrors that do not answer hold up nothing else then. No lock can say so: Buildbot gives
+    locks out to builds that have taken their place at the worker before.
     """
-    most = {name: site.workers[name].max_builds // 2 for name in site.workers_of("repository")}
-    return util.WorkerLock("synchronising", maxCountForWorker=most)
+    worker = worker_for_builder.worker
+    syncs = sum(
+        each.isBusy() and names.is_of_mirror(name)
+        for name, each in worker.workerforbuilders.items()
+    )
+    return bool(syncs < worker.max_builds // 2)

@@ -1,8 +1,10 @@
-"""A mirror that is down fails where everybody sees it, and catches up."""
+"""A mirror that is down fails where everybody sees it, holds nothing up, and catches up."""
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,9 @@ import requests
 from master.commands.web import Web
 from master.configurator.schedulers import force_name
 from master.demo import layout as where
+from master.demo.processes import wait_until
 from master.site import load_site
+from tests.end_to_end.demonstration import processes_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +65,24 @@ def test_one_mirror_is_down_and_catches_up(chain: Chain, web: Web) -> None:
     )
 
 
+def test_mirrors_that_do_not_answer_hold_nothing_up(chain: Chain, web: Web) -> None:
+    """All syncs wait for them: a generation is made all the same."""
+    compare: Any = {"full": True}
+    builders = [f"sync/main/{kind}/{name}" for kind in ("deb", "rpm") for name in where.MIRRORS]
+    with _silent(chain):
+        syncs = [web.force(force_name(builder), **compare) for builder in builders]
+        before = _generation(f"{chain.ready.repositories}/release")
+        refresh = web.force(force_name(_REFRESH))
+        wait_until(lambda: _generation(f"{chain.ready.repositories}/release") > before, _SECONDS)
+    for request in (*syncs, refresh):
+        assert web.wait(request, _SECONDS)["complete"]
+    for name in where.MIRRORS:
+        # Whatever became of those that had to wait.
+        again = web.force(force_name(f"sync/main/deb/{name}"))
+        assert web.wait(again, _SECONDS)["results"] == _SUCCESS
+        assert _generation(chain.ready.mirrors[name]) > before
+
+
 def _generation(base: str) -> str:
     """The generation that clients of an address see."""
     answer = requests.get(f"{base}/main/deb/dists/{where.CODENAME}/InRelease", timeout=30)
@@ -78,3 +100,19 @@ def _without(folder: Path) -> Iterator[None]:
         yield
     finally:
         aside.rename(folder)
+
+
+@contextmanager
+def _silent(chain: Chain) -> Iterator[None]:
+    """An rsync daemon that lets everybody in and speaks to nobody."""
+    configuration = str(chain.layout.rsync / "rsyncd.conf")
+    running = processes_in(chain.demo.namespace)
+    daemons = [number for number, words in running.items() if configuration in words]
+    assert daemons
+    for daemon in daemons:
+        os.kill(daemon, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for daemon in daemons:
+            os.kill(daemon, signal.SIGCONT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,18 +31,32 @@ def site(tmp_path: Path) -> Site:
     return load_site(path)
 
 
-def test_syncs_leave_half_of_a_worker_to_publishing(site: Site) -> None:
-    sharing = {
-        made.name: access.lockid
+@pytest.mark.parametrize(
+    ("busy", "starts"),
+    [
+        (["sync/main/deb/far"], True),
+        (["release/main/deb", "release/main/rpm", "sync/main/deb/far"], True),
+        (["sync/main/deb/far", "sync/main/rpm/far"], False),
+    ],
+)
+def test_syncs_leave_half_of_a_worker_to_publishing(
+    site: Site, busy: list[str], *, starts: bool
+) -> None:
+    known = {
+        made.name: SimpleNamespace(isBusy=lambda name=made.name: name in busy)
         for made in builders(site)
-        for access in made.locks or ()
-        if access.lockid.name == "synchronising"
+        if "repository-1" in made.workernames
     }
-    assert sorted(sharing) == _SYNCS
-    share, *others = sharing.values()
-    assert share.maxCountForWorker == {"repository-1": 2}
-    assert site.workers["repository-1"].max_builds == 4
-    assert all(other is share for other in others), "Buildbot refuses two locks of one name"
+    worker = SimpleNamespace(
+        max_builds=site.workers["repository-1"].max_builds, workerforbuilders=known
+    )
+    asked = {
+        made.name: made.canStartBuild(made, SimpleNamespace(worker=worker), None)
+        for made in builders(site)
+        if made.canStartBuild is not None
+    }
+    assert worker.max_builds == 4
+    assert asked == dict.fromkeys(_SYNCS, starts)
 
 
 def test_every_byte_of_each_mirror_is_compared_once_a_week(site: Site) -> None:
