@@ -84,7 +84,7 @@ class _Story:
 
     def _package(self, version: int) -> bytes:
         kind = self.mirror.repository.package_format
-        (file,) = self.packages.make(kind, f"1.{version}").iterdir()
+        (file,) = self.packages.make(kind, f"1.{version}").glob(f"*.{kind}")
         return file.read_bytes()
 
 
