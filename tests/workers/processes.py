@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PAUSE = 0.02
+_Found = TypeVar("_Found")
 
 
 def marker() -> str:
@@ -68,9 +69,10 @@ def _fields(pid: int) -> list[str]:
         return []
 
 
-def wait_until(true: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    """Wait for something other processes do; AssertionError if it does not come about."""
+def wait_until(true: Callable[[], _Found], what: str, seconds: float = 20) -> _Found:
+    """Wait for what other processes do and answer it; AssertionError if it does not come about."""
     end = time.monotonic() + seconds
-    while not true():
+    while not (found := true()):
         assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
         time.sleep(_PAUSE)
+    return found

@@ -85,8 +85,8 @@ class Outcome:
 
 
 def record_of(packages: Path) -> dict[str, Any]:
-    """The same, of a folder whose files are what was built, but for signatures."""
-    paths = sorted(path for path in packages.iterdir() if path.is_file())
+    """The same, of a folder whose files are what was built, but for signatures and their key."""
+    paths = sorted(path for path in packages.iterdir() if path.is_file() and path.name != "key.asc")
     built = {path.name: {"sha256": sha256(path)} for path in paths}
     with suppress(BadRequest):  # some tests' packages are none
         rpms = [path for path in paths if path.suffix == ".rpm"]

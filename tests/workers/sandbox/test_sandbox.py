@@ -348,8 +348,7 @@ def _sleeping(worker: Worker, root: Path, mark: str) -> subprocess.Popen[bytes]:
 
 def _kill_first_of(mark: str, worker: Worker) -> None:
     """Kill the namespace's process 1 once the marked command runs."""
-    wait_until(lambda: bool(running(mark)), "the command to start")
-    pid = running(mark)[-1]
+    pid = wait_until(lambda: running(mark), "the command to start")[-1]
     while namespace_pids(pid)[1:] != [1]:
         pid = parent(pid)
     os.kill(pid, signal.SIGKILL)
