@@ -10,7 +10,7 @@ from buildbot.process import buildstep
 from buildbot.process.results import EXCEPTION, FAILURE, SUCCESS, WARNINGS
 from twisted.internet import defer
 
-from workers.outcome import ExitStatus
+from workers.outcome import ExitStatus, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,7 +76,7 @@ class WorkerProgram(buildstep.ShellMixin, buildstep.BuildStep):
             initialStdin=None if self.request is None else json.dumps(self.request),
         )
         yield self.runCommand(command)
-        answer = _last_object(command.stdout)
+        answer = read_answer(command.stdout)
         if command.rc == ExitStatus.SUCCESS and answer is not None:
             if self.answer is not None:
                 self.setProperty(self.answer, answer, self.name)
@@ -125,15 +125,6 @@ def _flat(arguments: Iterable[Any]) -> list[str]:
     for argument in arguments:
         flat += _flat(argument) if isinstance(argument, (list, tuple)) else [str(argument)]
     return flat
-
-
-def _last_object(stdout: str) -> dict[str, Any] | None:
-    lines = [line for line in stdout.splitlines() if line.strip()]
-    try:
-        answer = json.loads(lines[-1])
-    except (IndexError, ValueError):
-        return None
-    return answer if isinstance(answer, dict) else None
 
 
 def limits_arguments(limits: Mapping[str, int]) -> list[str]:

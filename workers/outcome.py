@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_LONGEST_LINE = 2000  # characters; of a line of 4,096 Buildbot's worker loses some
+
+
 class ExitStatus(enum.IntEnum):
     """Exit statuses of every program in workers/."""
 
@@ -87,8 +90,30 @@ def fail(error: ProgramError) -> NoReturn:
     sys.exit(error.status)
 
 
+def read_answer(output: str) -> dict[str, Any] | None:
+    """The object that a program printed; None if it printed anything else, or nothing."""
+    try:
+        answer = json.loads(output.replace("\n", ""))
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def written_answer(answer: Mapping[str, Any]) -> str:
+    """An object as programs print it.
+
+    It has no long line. Where a string alone is longer than that, it goes on in the next line:
+    no line end belongs to the object, for JSON writes those of strings otherwise.
+    """
+    lines = json.dumps(answer, sort_keys=True, indent=1).splitlines()
+    return "".join(
+        f"{line[start : start + _LONGEST_LINE]}\n"
+        for line in lines
+        for start in range(0, len(line), _LONGEST_LINE)
+    )
+
+
 def _answer(answer: Mapping[str, Any]) -> None:
     sys.stderr.flush()
-    json.dump(answer, sys.stdout, sort_keys=True)
-    sys.stdout.write("\n")
+    sys.stdout.write(written_answer(answer))
     sys.stdout.flush()

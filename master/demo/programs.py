@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 from master.demo.processes import DidNotStart, as_user, environment
+from workers.outcome import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,4 +27,4 @@ def ask(user: str, home: Path, program: Sequence[str | Path], seconds: float = 6
     if result.returncode != 0:
         words = " ".join(str(word) for word in program)
         raise DidNotStart(f"lockgate-worker {words} failed:\n{result.stderr[-2000:]}")
-    return json.loads(result.stdout.splitlines()[-1])
+    return read_answer(result.stdout)
