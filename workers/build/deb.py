@@ -8,51 +8,46 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from debian.deb822 import Changes
 
 from workers import names
 from workers.build import failure
 from workers.build.commands import Commands
+from workers.build.deb_dependencies import DebDependencies
 from workers.build.deb_source import (
     PLAIN,
     QUILT,
     DebSource,
     read_deb_source,
-    with_dependencies,
 )
 from workers.build.deb_upstream import Upstream, UpstreamArchive
 from workers.build.inputs import Inputs
 from workers.build.request import (
     BuildRequest,
     Stages,
-    digests,
     read_result,
     take_result,
     unpack,
 )
 from workers.build.store import made_before
-from workers.build.tree import read_text, tree_id
-from workers.clients.apt import apt_files, superseded
+from workers.build.tree import tree_id
 from workers.clients.apt_index import Listing
 from workers.files import sha256
 from workers.outcome import ChangeFault, InfrastructureFault
 from workers.roots import RootImage, used_root
 from workers.sandbox import Sandbox
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _WORK = "/build/work"
-_FETCHED = "/var/cache/apt/archives"
-_SOURCES = "/etc/apt/sources.list"
-_EXTRA_SOURCES = "/etc/apt/lockgate.list"
 # Upstream edits become one patch. It tells of removed files too, and of every other file: what a
 # tree could ask to be ignored would be missing in the source package.
 _QUILT_OPTIONS = ("--single-debian-patch", "--auto-commit", "--include-removal", "--diff-ignore=^$")
 _UNTELLABLE = "dpkg-source: error: unrepresentable changes to source"
 _BINARY_ENDINGS = (".deb", ".udeb")
-_NEEDING = "/build/needing"
-_BUILD_DEP = ("build-dep", "--yes", "--allow-downgrades")
-_APT = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
 def build_deb(request: BuildRequest) -> dict[str, Any]:
@@ -68,11 +63,26 @@ def build_deb(request: BuildRequest) -> dict[str, Any]:
         image = stack.enter_context(used_root("deb-build", request.roots))
         _check_codename(request, image)
         stages.done("root")
-        sandbox = stack.enter_context(Sandbox(image.path, limits=request.limits, log=request.log))
+        listings = [Listing(repository) for repository in request.repositories]
+        needed = DebDependencies(request, image, listings)
+        layer = stack.enter_context(needed.layer())
+        stages.done("dependencies")
+        sandbox = stack.enter_context(
+            Sandbox(
+                image.path,
+                over=layer.path if layer else None,
+                limits=request.limits,
+                log=request.log,
+            )
+        )
         build = _Build(request, source, sandbox, stages)
-        build.unpack()
+        build.unpack(listings)
         stages.done("source")
-        dependencies = build.fetch_dependencies()
+        dependencies = (
+            needed.fetch(build.commands, build.tree)
+            if layer is None
+            else tuple(layer.note["dependencies"])
+        )
         inputs = Inputs(
             "deb",
             {"source": tree_id(request.source)},
@@ -83,12 +93,12 @@ def build_deb(request: BuildRequest) -> dict[str, Any]:
         before = made_before(request.store, inputs)
         if before is not None:
             return before
-        if dependencies:
-            build.install_dependencies()
+        if layer is None and dependencies:
+            needed.install(build.commands, dependencies)
         stages.done("dependencies")
         build.build()
         stages.done("build")
-        results = build.take_results()
+        results = build.take_results(image.architecture)
         stages.done("results")
     return {
         **results,
@@ -118,10 +128,8 @@ class _Build:
         self._source = source
         self._sandbox = sandbox
         self._stages = stages
-        self._commands = Commands(sandbox, stages, request.log)
-        self._tree = f"{_WORK}/{source.folder}"
-        self._needing = self._tree  # folder whose debian/control names the build dependencies
-        self._listings = [Listing(repository) for repository in request.repositories]
+        self.commands = Commands(sandbox, stages, request.log)
+        self.tree = f"{_WORK}/{source.folder}"
         self._upstream: UpstreamArchive | None = None
 
     @property
@@ -129,7 +137,7 @@ class _Build:
         """What decides the result besides trees and dependencies."""
         return {} if self._upstream is None else {"upstream_archive": self._upstream.sha256}
 
-    def unpack(self) -> None:
+    def unpack(self, listings: Sequence[Listing]) -> None:
         """Put the tree, and for a quilt package its upstream archive, into the sandbox."""
         unpack(
             self._sandbox,
@@ -139,60 +147,8 @@ class _Build:
             mtime=self._source.epoch,
         )
         if self._source.format == QUILT:
-            upstream = Upstream(self._source, self._request.source, self._tree, self._commands)
-            self._upstream = upstream.provide(self._listings)
-
-    def fetch_dependencies(self) -> tuple[str, ...]:
-        """Fetch what debian/control asks for and the root lacks; answer its files' digests."""
-        repositories = self._request.repositories
-        if repositories:
-            lines, files = apt_files(repositories)
-            # Before the base distribution's, which may have the same version of a package.
-            files[_SOURCES] = lines.encode() + self._sandbox.read(_SOURCES)
-            for path, content in {**files, _EXTRA_SOURCES: lines.encode()}.items():
-                self._sandbox.write(path, content)
-            self._prefer_repositories()
-        check = self._sandbox.run(["dpkg-checkbuilddeps", f"{self._needing}/debian/control"])
-        if check.success:
-            return ()
-        if repositories:
-            self._update(
-                f"--option=Dir::Etc::SourceList={_EXTRA_SOURCES}",
-                "--option=Dir::Etc::SourceParts=-",
-                "--option=APT::Get::List-Cleanup=false",
-            )
-        # Downloading runs nothing of the packages, installing does: so that has no network.
-        download = (*_BUILD_DEP, "--download-only", self._needing)
-        if not self._apt(*download, may_fail=True):  # the image's indexes are as old as the image
-            self._update()
-            self._apt(*download)
-        return digests(self._sandbox, _FETCHED, "*.deb")
-
-    def install_dependencies(self) -> None:
-        """Install what was fetched."""
-        self._apt(*_BUILD_DEP, "--no-download", self._needing, network=False)
-
-    def _prefer_repositories(self) -> None:
-        """Add what the image has of packages in the repositories to the build dependencies.
-
-        The image's own versions would do for apt; those of the repositories are wanted.
-        """
-        architecture = self._commands.ask("dpkg", "--print-architecture").strip()
-        form = "--showformat=${Package} ${Version}\\n"
-        lines = self._commands.ask("dpkg-query", "--show", form).splitlines()
-        preferred = superseded(
-            dict(line.split() for line in lines),
-            (
-                (listing.repository.rank, listing.binary_packages(architecture))
-                for listing in self._listings
-            ),
-        )
-        if preferred:
-            self._needing = _NEEDING
-            control = read_text(self._request.source, "debian/control")
-            self._sandbox.write(
-                f"{_NEEDING}/debian/control", with_dependencies(control, preferred).encode()
-            )
+            upstream = Upstream(self._source, self._request.source, self.tree, self.commands)
+            self._upstream = upstream.provide(listings)
 
     def build(self) -> None:
         """Make the source package, then the binaries, as an ordinary user without network."""
@@ -209,7 +165,7 @@ class _Build:
                 f"--jobs-try={os.cpu_count() or 1}",
                 *(f"--source-option={each}" for each in options.get(self._source.format, ())),
             ],
-            folder=self._tree,
+            folder=self.tree,
             environment={"SOURCE_DATE_EPOCH": str(self._source.epoch)},
             seconds=self._stages.left,
         )
@@ -219,9 +175,8 @@ class _Build:
                 raise self._upstream.cannot_tell("a binary file that was changed", fault.detail)
             raise fault
 
-    def take_results(self) -> dict[str, Any]:
+    def take_results(self, architecture: str) -> dict[str, Any]:
         """Copy out what the .changes file lists, each checked; strangers stay behind."""
-        architecture = self._commands.ask("dpkg", "--print-architecture").strip()
         stem = f"{self._source.name}_{self._source.file_version}"
         changes_name = f"{stem}_{architecture}.changes"
         text = read_result(self._sandbox, f"{_WORK}/{changes_name}")
@@ -261,7 +216,7 @@ class _Build:
     def _describe(self, name: str, architectures: set[str]) -> dict[str, Any]:
         """Return what a package says of itself, if it may say so."""
         form = "--showformat=${Package}\\n${Version}\\n${Architecture}\\n"
-        fields = self._commands.ask("dpkg-deb", "--show", form, f"{_WORK}/{name}").splitlines()
+        fields = self.commands.ask("dpkg-deb", "--show", form, f"{_WORK}/{name}").splitlines()
         if len(fields) != 3:
             raise ChangeFault(f"{name} has no readable control data")
         package, version, architecture = fields
@@ -278,27 +233,3 @@ class _Build:
             "version": version,
             "architecture": architecture,
         }
-
-    def _apt(self, *arguments: str, network: bool = True, may_fail: bool = False) -> bool:
-        result = self._sandbox.run(
-            ["apt-get", *arguments],
-            as_root=True,
-            network=network,
-            environment=_APT,
-            seconds=self._stages.left,
-        )
-        if not result.success and (not may_fail or result.stopped is not None):
-            raise failure.explain_dependencies(result, self._request.log)
-        return result.success
-
-    def _update(self, *options: str) -> None:
-        """Read the repositories; that one cannot be read is no fault of the change."""
-        result = self._sandbox.run(
-            ["apt-get", "update", "--error-on=any", *options],
-            as_root=True,
-            network=True,
-            environment=_APT,
-            seconds=self._stages.left,
-        )
-        if not result.success:
-            raise InfrastructureFault(f"reading the repositories: {result.why}", result.tail)

@@ -61,9 +61,9 @@ class Stages:
     _last: float = field(default_factory=time.monotonic)
 
     def done(self, stage: str) -> None:
-        """Note that a stage has ended now."""
+        """Note that a stage, or another part of one, has ended now."""
         now = time.monotonic()
-        self.seconds[stage] = round(now - self._last, 3)
+        self.seconds[stage] = round(self.seconds.get(stage, 0) + now - self._last, 3)
         self._last = now
 
     @property

@@ -11,6 +11,7 @@ from workers.clients.repository import Rank
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from workers.clients.apt_index import BinaryPackage
     from workers.clients.repository import Repository
 
 # From 1000 on a version is taken even if it is lower than another one or the installed one; the
@@ -38,17 +39,18 @@ def apt_files(repositories: Sequence[Repository]) -> tuple[str, dict[str, bytes]
 
 
 def superseded(
-    installed: Mapping[str, str], offered: Iterable[tuple[Rank, Mapping[str, str]]]
+    installed: Mapping[str, str], offered: Iterable[tuple[Rank, Iterable[BinaryPackage]]]
 ) -> dict[str, str]:
     """Installed packages that repositories have other versions of, and the version apt prefers.
 
-    ``offered`` has each repository's rank and its newest version of each package. Pure.
+    ``offered`` has each repository's rank and its packages. Pure.
     """
     preferred: dict[str, tuple[int, Version]] = {}
-    for rank, versions in offered:
-        for name in installed.keys() & versions.keys():
-            found = (_PRIORITIES[rank], Version(versions[name]))
-            preferred[name] = max(found, preferred.get(name, found))
+    for rank, packages in offered:
+        for package in packages:
+            if package.name in installed:
+                found = (_PRIORITIES[rank], Version(package.version))
+                preferred[package.name] = max(found, preferred.get(package.name, found))
     return {
         name: str(version)
         for name, (_, version) in sorted(preferred.items())

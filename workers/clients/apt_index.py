@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 import requests
 from debian.deb822 import Release, Sources
-from debian.debian_support import Version
 
 from workers.artifacts.store import fetch_file
 from workers.clients.repository import download
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 _LONGEST_RELEASE = 16 << 20
 _COMPONENT = "main"
-_NAME_AND_VERSION = re.compile(r"^(Package|Version): (\S+)$", re.MULTILINE)
+_FIELDS = re.compile(r"^(Package|Version|SHA256|Provides): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,17 @@ class SourceFile:
     def fetch(self, target: Path) -> None:
         """Bring it; InfrastructureFault if it is not what the index lists."""
         fetch_file(self.url, target, self.sha256)
+
+
+@dataclass(frozen=True)
+class BinaryPackage:
+    """A binary package that a repository has."""
+
+    name: str
+    version: str
+    sha256: str
+    provides: str
+    """The field of that name; deb-control(5)."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +80,20 @@ class Listing:
                     found[file["name"]] = SourceFile(file["name"], url, file["sha256"])
         return list(found.values())
 
-    def binary_packages(self, architecture: str) -> dict[str, str]:
-        """The newest listed version of each binary package."""
-        found: dict[str, str] = {}
+    def binary_packages(self, architecture: str) -> list[BinaryPackage]:
+        """All listed versions of all binary packages."""
+        found = []
         for text in self._index(f"binary-{architecture}/Packages").split("\n\n"):
-            fields = dict(_NAME_AND_VERSION.findall(text))
+            fields = dict(_FIELDS.findall(text))
             if fields:
-                versions = (fields["Version"], found.get(fields["Package"], fields["Version"]))
-                found[fields["Package"]] = max(versions, key=Version)
+                found.append(
+                    BinaryPackage(
+                        name=fields["Package"],
+                        version=fields["Version"],
+                        sha256=fields["SHA256"],
+                        provides=fields.get("Provides", ""),
+                    )
+                )
         return found
 
     def _index(self, name: str) -> str:

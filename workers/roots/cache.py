@@ -10,10 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -25,9 +22,17 @@ from workers import files
 from workers.outcome import BadRequest, InfrastructureFault
 from workers.roots.base_package import install_base_package
 from workers.roots.distribution import Distribution, known_distribution
+from workers.roots.folders import (
+    CLOSED,
+    OPEN,
+    call,
+    call_as_namespace_root,
+    held,
+    remove,
+    remove_unless_used,
+)
 from workers.roots.recipes import KINDS, recipe
 from workers.sandbox import Bind, Limits, Sandbox
-from workers.sandbox.ids import as_namespace_root
 from workers.sandbox.inside import HOST_NAME
 
 if TYPE_CHECKING:
@@ -36,7 +41,6 @@ if TYPE_CHECKING:
 _DIGITS = 20
 _EDITION = "%Y%m%dT%H%M%S.%fZ"
 _EDITION_FILE = "edition"
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LIMITS = Limits(seconds=1800, disk=6 << 30)
 _SCRATCH = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 - mmdebstrap makes its own folder
 _SCRATCH_BYTES = 2 << 30
@@ -65,6 +69,8 @@ class RootImage:
     """Identifies the recipe and the versions of all packages in it."""
     codename: str
     """Of the distribution that its packages are from."""
+    architecture: str
+    """Of the packages, as dpkg(1) names it."""
     seconds: float
     """How long getting it took."""
 
@@ -86,6 +92,7 @@ def make_root(kind: str, cache: Path) -> RootImage:
         path=image / "root",
         id=about["id"],
         codename=distribution.codename,
+        architecture=distribution.architecture,
         seconds=time.monotonic() - started,
     )
 
@@ -95,7 +102,7 @@ def used_root(kind: str, cache: Path) -> Iterator[RootImage]:
     """Hold the image that :func:`make_root` returns: nobody removes it before the block ends."""
     while True:
         image = make_root(kind, cache)
-        with _held(image.path.parent, fcntl.LOCK_SH) as there:
+        with held(image.path.parent, fcntl.LOCK_SH) as there:
             if there:
                 yield image
                 return
@@ -118,7 +125,7 @@ def refresh_roots(cache: Path) -> list[str]:
             with _locked(cache, kind):
                 for image in sorted(cache.glob(f"{kind}-*")):
                     if image not in made:
-                        _remove_unless_used(image)
+                        remove_unless_used(image)
     return [image.name for image in made]
 
 
@@ -130,7 +137,7 @@ def remove_root(cache: Path, kind: str | None = None) -> list[str]:
             break
         with _locked(cache, each):
             found = sorted(cache.glob(f"{each}-*")) + sorted(cache.glob(f".making-{each}-*"))
-            removed += [image.name for image in found if _remove_unless_used(image)]
+            removed += [image.name for image in found if remove_unless_used(image)]
     return removed
 
 
@@ -176,51 +183,26 @@ def _locked(cache: Path, kind: str) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _held(image: Path, how: int) -> Iterator[bool]:
-    """Hold an image for use (LOCK_SH) or alone (LOCK_EX, at once); whether that came about."""
-    try:
-        folder = os.open(image, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(folder, how if how == fcntl.LOCK_SH else how | fcntl.LOCK_NB)
-        # It may have been removed between the two calls.
-        yield image.exists() and os.path.samestat(os.fstat(folder), image.stat())
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(folder)
-
-
-def _remove_unless_used(image: Path) -> bool:
-    with _held(image, fcntl.LOCK_EX) as alone:
-        if alone:
-            _remove(image)
-        return alone
-
-
 def _make(kind: str, cache: Path, distribution: Distribution, edition: str) -> None:
     for abandoned in cache.glob(f".making-{kind}-*"):
-        _remove(abandoned)
+        remove(abandoned)
     making = Path(tempfile.mkdtemp(prefix=f".making-{kind}-", dir=cache))
     try:
         # Root of the namespace, a user without any right on this folder, makes the root in it.
-        making.chmod(0o777)
+        making.chmod(OPEN)
         base = recipe(kind).base
         if base is None:
             _bootstrap(making, distribution)
         else:
-            with _held(_made(base, cache, distribution, edition), fcntl.LOCK_SH) as there:
+            with held(_made(base, cache, distribution, edition), fcntl.LOCK_SH) as there:
                 if not there:
                     raise InfrastructureFault(f"the image of {base} was removed; try again")
                 _extend(kind, _image(base, cache, distribution, edition) / "root", making)
-        making.chmod(0o755)
+        making.chmod(CLOSED)
         about = _describe(making / "root", _digest(kind, distribution))
         (making / "image.json").write_text(about, encoding="utf-8")
     except BaseException:
-        _remove(making)
+        remove(making)
         raise
     making.rename(_image(kind, cache, distribution, edition))
 
@@ -237,7 +219,7 @@ def _bootstrap(making: Path, distribution: Distribution) -> None:
     archive = making / "root.tar"
     options = [f"--aptopt={line}" for line in (*_APT_OPTIONS, *distribution.apt_options)]
     with archive.open("wb") as file:
-        _call(
+        call(
             [
                 "mmdebstrap",
                 "--mode=unshare",
@@ -256,15 +238,17 @@ def _bootstrap(making: Path, distribution: Distribution) -> None:
             environment={"TMPDIR": str(scratch[0])},
         )
     with archive.open("rb") as file:
-        _as_namespace_root(["mkdir", "--mode=755", "root"], making)
-        _as_namespace_root(
+        call_as_namespace_root(["mkdir", "--mode=755", "root"], making)
+        call_as_namespace_root(
             [*_UNPACK, "--exclude=./dev/*", "--directory=root"], making, stdin=file.fileno()
         )
     archive.unlink()
     policy = making / "policy-rc.d"
     policy.write_text(_START_NOTHING, encoding="utf-8")
     policy.chmod(0o755)
-    _as_namespace_root(["install", "--mode=755", policy.name, "root/usr/sbin/policy-rc.d"], making)
+    call_as_namespace_root(
+        ["install", "--mode=755", policy.name, "root/usr/sbin/policy-rc.d"], making
+    )
     policy.unlink()
 
 
@@ -306,39 +290,3 @@ def _describe(root: Path, digest_of_recipe: str) -> str:
     ]
     digest = hashlib.sha256("\n".join([digest_of_recipe, *lines]).encode()).hexdigest()
     return json.dumps({"id": digest[:_DIGITS]})
-
-
-def _remove(image: Path) -> None:
-    image.chmod(0o777)
-    _as_namespace_root(["rm", "--recursive", "--force", "--one-file-system", "root"], image)
-    shutil.rmtree(image)
-
-
-def _as_namespace_root(command: list[str], folder: Path, stdin: int | None = None) -> None:
-    _call(as_namespace_root(command), folder=folder, stdin=stdin)
-
-
-def _call(
-    command: list[str],
-    *,
-    folder: Path | None = None,
-    stdin: int | None = None,
-    stdout: int | None = None,
-    environment: dict[str, str] | None = None,
-) -> None:
-    done = subprocess.run(
-        command,
-        check=False,
-        cwd=folder,
-        env={"PATH": _PATH, "LC_ALL": "C.UTF-8", **(environment or {})},
-        stdin=subprocess.DEVNULL if stdin is None else stdin,
-        stdout=sys.stderr.fileno() if stdout is None else stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()
-        raise InfrastructureFault(
-            f"{command[0]} failed making a root: {lines[-1] if lines else done.returncode}",
-            "\n".join(lines[-20:]),
-        )

@@ -28,8 +28,8 @@ way, such as a package manager's download, and not what it downloaded.
 
 The interface other code is written against:
 
-``Sandbox(root, *, limits=Limits(), log=None, binds=())``
-    A context manager; not started before ``with``.
+``Sandbox(root, *, over=None, limits=Limits(), log=None, binds=())``
+    A context manager; not started before ``with``. ``over`` is a layer over the root image.
 ``Sandbox.run(command, *, as_root=False, network=False, environment=None, folder="/",
 seconds=None, stdin=None, capture=False) -> Result``
     Runs to the end. What it prints goes to standard error and to ``log``; with ``capture`` its
@@ -54,6 +54,10 @@ seconds=None, stdin=None, capture=False) -> Result``
     sha256 or link target), None where the image's own entry was removed. Times are ignored and
     what equals the image is left out, so two answers can be compared with ``==`` or per path.
     ``exclude`` takes absolute paths; a path excludes everything below it.
+
+``Sandbox.keep(folder) -> int``
+    Keeps how the root differs from its image as ``folder/root``, a layer for ``over`` of other
+    sandboxes of the same image, without what the ordinary user owns.
 
 Errors: BadRequest for a missing image or command, ChangeFault as said, InfrastructureFault when
 the namespaces cannot be made or the sandbox dies by itself. A command's failure is no exception.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-_OPAQUE = "user.overlay.opaque"
+OPAQUE = "user.overlay.opaque"
 _KINDS = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "folder",
@@ -45,7 +45,7 @@ def differences(upper: int, lower: int, exclude: Collection[str]) -> dict[str, E
     ``upper`` and ``lower`` are open folders: the overlay's upper layer and the image.
     """
     found: dict[str, Entry | None] = {}
-    for path, status in _walk(upper, ".", exclude):
+    for path, status in walk(upper, ".", exclude):
         before = _status(lower, path)
         if _is_whiteout(status):
             if before is not None:
@@ -75,12 +75,13 @@ def _mark_removed(
     status = _status(lower, path)
     if status is None or not stat.S_ISDIR(status.st_mode):
         return
-    for below, _ in _walk(lower, path, exclude):
+    for below, _ in walk(lower, path, exclude):
         if present is None or _status(present, below) is None:
             found[_absolute(below)] = None
 
 
-def _walk(layer: int, top: str, exclude: Collection[str]) -> Iterator[tuple[str, os.stat_result]]:
+def walk(layer: int, top: str, exclude: Collection[str]) -> Iterator[tuple[str, os.stat_result]]:
+    """Paths below one of an open layer, beginning with ``.``, each folder before its content."""
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -119,7 +120,7 @@ def _hides_image(upper: int, path: str, status: os.stat_result) -> bool:
         return True
     opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=upper)
     try:
-        return os.getxattr(opened, _OPAQUE) == b"y"
+        return os.getxattr(opened, OPAQUE) == b"y"
     except OSError:  # it has no such attribute
         return False
     finally:

@@ -32,6 +32,7 @@ from typing import Any, NoReturn
 
 from workers.sandbox import kernel
 from workers.sandbox.entries import differences
+from workers.sandbox.layer import copy_layer
 
 HOST_NAME = "lockgate"
 MESSAGE_LIMIT = 1 << 17
@@ -83,7 +84,7 @@ def main() -> NoReturn:
         )
         # Opened while this still is the caller's user, who may enter folders the namespace's
         # root may not, and after unshare, because only mounts of this namespace can be bound.
-        image = _open_folder(setup["root"])
+        lower = [_open_folder(layer) for layer in setup["lower"]]
         sources = [os.open(bind["source"], os.O_PATH | os.O_CLOEXEC) for bind in setup["binds"]]
         send(control, {"ready": "for the maps"})
         receive(control)
@@ -96,7 +97,7 @@ def main() -> NoReturn:
     supervisor = os.fork()
     if supervisor == 0:
         kernel.die_with_parent()
-        _supervise(control, setup, image, sources)
+        _supervise(control, setup, lower, sources)
     control.close()
     os.close(0)
     ended = select.poll()
@@ -127,11 +128,11 @@ def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _supervise(
-    control: socket.socket, setup: dict[str, Any], image: int, sources: list[int]
+    control: socket.socket, setup: dict[str, Any], lower: list[int], sources: list[int]
 ) -> NoReturn:
     try:
         kernel.refuse_tracing()
-        upper = _make_root(setup, image, sources)
+        upper, image = _make_root(setup, lower, sources)
         send(control, {"ready": "for requests"})
     except OSError as error:
         send(control, {"error": f"the sandbox cannot be made: {error}"})
@@ -177,6 +178,8 @@ def _carry_out(
                     os.close(folder)
                 _fill(fds[0], kinds)
                 return {}, ()
+            case "keep":
+                return {"size": _keep(upper, fds[0])}, ()
             case _:
                 found = differences(upper, image, frozenset(request["exclude"]))
                 listed = {
@@ -191,8 +194,8 @@ def _carry_out(
 # The root
 
 
-def _make_root(setup: dict[str, Any], image: int, sources: list[int]) -> int:
-    """Mount the overlay and change into it; return its upper layer, open."""
+def _make_root(setup: dict[str, Any], lower: list[int], sources: list[int]) -> tuple[int, int]:
+    """Mount the overlay and change into it; return its upper layer and what is below, open."""
     kernel.mount("", "/", flags=kernel.MS_PRIVATE | kernel.MS_REC)
     disk = setup["disk"]
     kernel.mount(
@@ -203,22 +206,23 @@ def _make_root(setup: dict[str, Any], image: int, sources: list[int]) -> int:
         f"size={disk},nr_inodes={disk // _BYTES_PER_INODE},mode=0755",
     )
     os.chdir("/tmp")  # noqa: S108
-    for name in ("image", "upper", "work", "root", "shm"):
+    layers = [f"layer{place}" for place in range(len(lower))]
+    for name in (*layers, "image", "upper", "work", "root", "shm"):
         Path(name).mkdir()
     Path("shm").chmod(0o1777)
-    layers = "lowerdir=image,upperdir=upper,workdir=work"
-    if _keeps_attributes("upper"):
-        layers += ",userxattr"
-    os.fchdir(image)
-    kernel.mount(".", "/tmp/image", flags=kernel.MS_BIND | kernel.MS_REC)  # noqa: S108
+    for name, layer in zip(layers, lower, strict=True):
+        os.fchdir(layer)
+        kernel.mount(".", f"/tmp/{name}", flags=kernel.MS_BIND | kernel.MS_REC)  # noqa: S108
     os.chdir("/tmp")  # noqa: S108
-    kernel.mount(
-        "overlay",
-        "root",
-        "overlay",
-        kernel.MS_NODEV,
-        layers,
-    )
+    below = f"lowerdir={':'.join(layers)}"
+    marks = ",userxattr" if _keeps_attributes("upper") else ""
+    options = f"{below},upperdir=upper,workdir=work{marks}"
+    kernel.mount("overlay", "root", "overlay", kernel.MS_NODEV, options)
+    if len(layers) == 1:
+        image = lower[0]
+    else:
+        kernel.mount("overlay", "image", "overlay", kernel.MS_NODEV, f"{below}{marks}")
+        image = _open_folder("image")
     kernel.mount("proc", "root/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     _make_devices()
     upper = _open_folder("upper")
@@ -227,7 +231,7 @@ def _make_root(setup: dict[str, Any], image: int, sources: list[int]) -> int:
         _bind(source, bind["target"], writable=bind["writable"])
     kernel.pivot_into_current_folder()
     _settle(setup["resolver"])
-    return upper
+    return upper, image
 
 
 def _keeps_attributes(folder: str) -> bool:
@@ -522,6 +526,16 @@ def _write(path: str, mode: int, owner: int, content: int) -> None:
         os.fchmod(opened, mode)
         while chunk := source.read(1 << 20):
             target.write(chunk)
+
+
+def _keep(upper: int, folder: int) -> int:
+    """Copy the upper layer into an open folder, as ``root``; return its bytes."""
+    os.mkdir("root", 0o755, dir_fd=folder)
+    target = os.open("root", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        return copy_layer(upper, target, ORDINARY_USER)
+    finally:
+        os.close(target)
 
 
 def _parts(path: str) -> list[str]:

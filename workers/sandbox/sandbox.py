@@ -103,11 +103,12 @@ class Sandbox:
         self,
         root: Path,
         *,
+        over: Path | None = None,
         limits: Limits | None = None,
         log: Path | None = None,
         binds: Sequence[Bind] = (),
     ) -> None:
-        self._root = root
+        self._lower = [root] if over is None else [over, root]
         self._limits = limits or Limits()
         self._log = log
         self._binds = binds
@@ -116,8 +117,9 @@ class Sandbox:
         self._output: Output
 
     def __enter__(self) -> Self:
-        if not self._root.is_dir():
-            raise BadRequest(f"there is no root image at {self._root}")
+        for layer in self._lower:
+            if not layer.is_dir():
+                raise BadRequest(f"there is no root image at {layer}")
         with contextlib.ExitStack() as stack:
             log = stack.enter_context(self._log.open("ab")) if self._log else None
             self._output = Output(log, self._limits.log)
@@ -230,9 +232,22 @@ class Sandbox:
         listed = self._list({"do": "changes", "exclude": list(exclude)})
         return {path: entry and Entry(**entry) for path, entry in listed.items()}
 
+    def keep(self, folder: Path) -> int:
+        """Keep how the root differs from its image as a layer in ``folder/root``; return its bytes.
+
+        What the ordinary user owns is left out. The folder must let the namespace's root write.
+        """
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._supervisor.send({"do": "keep"}, (opened,))
+            answer, _ = self._supervisor.receive(self._limits.seconds)
+        finally:
+            os.close(opened)
+        return int(answer["size"])
+
     def _setup(self) -> dict[str, Any]:
         return {
-            "root": str(self._root.absolute()),
+            "lower": [str(layer.absolute()) for layer in self._lower],
             "disk": self._limits.disk,
             "resolver": _RESOLVER.read_text(encoding="utf-8") if _RESOLVER.exists() else "",
             "binds": [

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.workers.build.repositories import repository, served
 from tests.workers.install_test.served import Deb
+from workers.build.deb_dependencies import taking_part
 from workers.clients.apt import superseded
+from workers.clients.apt_index import BinaryPackage
 from workers.clients.repository import Rank
 
 if TYPE_CHECKING:
@@ -62,6 +64,55 @@ def test_changes_ahead_come_before_the_release_and_that_before_the_base(
     assert used >= {"figlet_1.0_all.deb", "cowsay_2.0_all.deb", "bzip2_0.1_all.deb"}
 
 
+def test_what_was_installed_once_serves_builds_that_need_the_same(
+    worker: Worker, chain: Chain, tmp_path: Path
+) -> None:
+    tree = worker.tree(_GREET)
+    control, rules = tree / "debian/control", tree / "debian/rules"
+    control.write_text(control.read_text().replace("(= 13)", "(= 13), toilet", 1))
+    rules.write_text(rules.read_text().replace("\tdh_auto_install", "\ttoilet; dh_auto_install"))
+
+    def offer(name: str, version: str) -> None:
+        script = f"#!/bin/sh\necho {name} {version}\n"
+        folder = worker.folder("offered")
+        Deb(name, version, files={f"usr/bin/{name}": script}).make(tmp_path / version, folder)
+        chain.release.publish(folder)
+
+    def build() -> tuple[dict[str, Any], str]:
+        answer, out = chain.build("--source", tree)
+        return answer, (out / "build.log").read_text()
+
+    offer("toilet", "1.0")
+    first, _ = build()
+    offer("unheard-of", "1.1")
+    again, log = build()
+    assert "toilet 1.0\n" in log
+    assert "Reading package lists" not in log
+    assert again["inputs"] == first["inputs"]
+    assert again["packages"] == first["packages"]
+    offer("toilet", "1.2")
+    newer, log = build()
+    assert "toilet 1.2\n" in log
+    assert any("toilet_1.2_all.deb" in each for each in newer["inputs"]["dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("installed", "fields", "names"),
+    [
+        ("", {"Build-Depends": "a (>= 1) [amd64] | b:any <!nocheck>, c"}, {"a", "b", "c"}),
+        ("", {"Build-Depends": "a", "Build-Conflicts-Indep": "d"}, {"a", "d"}),
+        ("Pre-Depends: p\nBreaks: q (<< 1)\nProvides: r (= 1)\n", {}, {"p", "q", "r"}),
+        (
+            "Package: a\nDescription: of z\nDepends: libc6 (>= 2.36), x | y\n\nPackage: b\n",
+            {},
+            {"a", "b", "libc6", "x", "y"},
+        ),
+    ],
+)
+def test_which_packages_take_part(installed: str, fields: dict[str, str], names: set[str]) -> None:
+    assert taking_part(installed, fields) == names
+
+
 def test_the_package_manager_is_not_asked_when_the_root_has_all(
     worker: Worker, deb_build_root: Path, tmp_path: Path
 ) -> None:
@@ -95,4 +146,8 @@ def test_the_package_manager_is_not_asked_when_the_root_has_all(
 def test_what_is_preferred_to_the_installed_packages(
     offered: list[tuple[Rank, dict[str, str]]], preferred: dict[str, str]
 ) -> None:
-    assert superseded({"make": "4.3-1", "gcc": "12"}, offered) == preferred
+    listed = [
+        (rank, [BinaryPackage(name, version, "", "") for name, version in packages.items()])
+        for rank, packages in offered
+    ]
+    assert superseded({"make": "4.3-1", "gcc": "12"}, listed) == preferred
