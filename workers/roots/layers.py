@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Note = dict[str, Any]
 
 _LIMIT = 10 << 30  # bytes of all layers of an image
+_LEAST = 32 << 20  # bytes that a layer counts for at least: to look through many takes time
 _MAKING = ".making-"
 _NOTE_FILE, _SIZE_FILE = "note.json", "size"
 _DIGITS = 20
@@ -97,6 +98,6 @@ def _forget(image: RootImage, limit: int) -> None:
     size = 0
     for folder in _layers(image):
         with contextlib.suppress(FileNotFoundError):
-            size += int((folder / _SIZE_FILE).read_text(encoding="utf-8"))
+            size += max(_LEAST, int((folder / _SIZE_FILE).read_text(encoding="utf-8")))
         if size > limit:
             remove_unless_used(folder)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.workers.as_user import Worker
 
-_SIZE = 1 << 20
+_SIZE = 33 << 20
 
 
 def _keep(image: RootImage, name: str, limit: int) -> None:
