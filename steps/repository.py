@@ -6,38 +6,41 @@ from typing import TYPE_CHECKING, Any
 
 from buildbot.plugins import util
 
-from schedulers.builder_names import of_test_repository
 from steps.program import WorkerProgram
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PACKAGES = "packages"  # folder below the build's working folder
 
 
-@util.renderer
-def _identifier(properties: Any) -> str:
-    return of_test_repository(properties["buildername"], properties["buildnumber"])
-
-
 class PublishTestRepository(WorkerProgram):
-    """Makes a test repository of ``packages``; answer: property ``test_repository``."""
+    """Makes a test repository of ``packages``; answer: property ``test_repository``.
+
+    ``identifier`` gives it a name by a builder's name and the number of a build of it.
+    """
 
     def __init__(
         self,
         package_format: str,
         codename: str,
+        identifier: Callable[[str, int], str],
         served: Path,
         url: str,
         signing_home: Path,
         **kwargs: Any,
     ) -> None:
+        @util.renderer
+        def rendered(properties: Any) -> str:
+            return identifier(properties["buildername"], properties["buildnumber"])
+
         self.url = url
         super().__init__(
             ["repository", "test"],
             arguments=[
                 *("--format", package_format, "--codename", codename),
-                *("--id", _identifier),
+                *("--id", rendered),
                 *("--served", str(served), "--packages", PACKAGES, "--home", str(signing_home)),
             ],
             answer="test_repository",

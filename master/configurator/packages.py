@@ -162,6 +162,7 @@ def _test_repository_steps(site: Site, release: str, package_format: Format) -> 
         PublishTestRepository(
             package_format,
             site.releases[release].codename,
+            names.of_test_repository,
             site.repositories.root,
             site.repositories.url,
             signing_home(site, "repository"),
