@@ -79,9 +79,7 @@ def build_deb(request: BuildRequest) -> dict[str, Any]:
         build.unpack(listings)
         stages.done("source")
         dependencies = (
-            needed.fetch(build.commands, build.tree)
-            if layer is None
-            else tuple(layer.note["dependencies"])
+            needed.fetch(build.commands) if layer is None else tuple(layer.note["dependencies"])
         )
         inputs = Inputs(
             "deb",

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from debian.deb822 import Deb822
 
 from workers.build import failure
-from workers.build.deb_source import with_dependencies
 from workers.build.request import digests
 from workers.build.tree import read_text
 from workers.clients.apt import apt_files, superseded
@@ -26,7 +25,7 @@ from workers.roots import used_layer
 from workers.roots.layers import keep_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from workers.build.commands import Commands
@@ -43,6 +42,7 @@ _INSTALLED = "/var/lib/dpkg/status"
 _INSTALLED_BYTES = 256 << 20
 _BUILD_DEP = ("build-dep", "--yes", "--allow-downgrades")
 _APT = {"DEBIAN_FRONTEND": "noninteractive"}
+_DEPENDS = "Build-Depends"
 _DECLARING = tuple(
     f"Build-{kind}{which}" for kind in ("Depends", "Conflicts") for which in ("", "-Arch", "-Indep")
 )
@@ -68,26 +68,25 @@ class DebDependencies:
             (listing.repository.rank, listing.binary_packages(image.architecture))
             for listing in listings
         ]
-        self._control = read_text(request.source, "debian/control")
-        self._declared = declared(self._control)
-        self._needing = ""  # folder whose debian/control names the build dependencies
+        self._declared = declared(read_text(request.source, "debian/control"))
 
     def layer(self) -> AbstractContextManager[Layer | None]:
         """Hold the layer of an earlier build that needed the same, or None."""
         return used_layer(self._image, self._fits)
 
-    def fetch(self, commands: Commands, tree: str) -> tuple[str, ...]:
+    def fetch(self, commands: Commands) -> tuple[str, ...]:
         """Fetch what the root lacks; answer its files' digests."""
-        self._needing = tree
         sandbox, repositories = commands.sandbox, self._request.repositories
+        needed = self._declared
         if repositories:
             lines, files = apt_files(repositories)
             # Before the base distribution's, which may have the same version of a package.
             files[_SOURCES] = lines.encode() + sandbox.read(_SOURCES)
             for path, content in {**files, _EXTRA_SOURCES: lines.encode()}.items():
                 sandbox.write(path, content)
-            self._prefer_repositories(commands)
-        check = sandbox.run(["dpkg-checkbuilddeps", f"{self._needing}/debian/control"])
+            needed = needing(needed, self._preferred(commands))
+        sandbox.write(f"{_NEEDING}/debian/control", control_of(needed).encode())
+        check = sandbox.run(["dpkg-checkbuilddeps", f"{_NEEDING}/debian/control"])
         if check.success:
             return ()
         if repositories:
@@ -98,17 +97,18 @@ class DebDependencies:
                 "--option=APT::Get::List-Cleanup=false",
             )
         # Downloading runs nothing of the packages, installing does: so that has no network.
-        download = (*_BUILD_DEP, "--download-only", self._needing)
         # The image's indexes are as old as the image.
-        if not _apt(commands, *download, may_fail=True):
+        if not _apt(commands, *_BUILD_DEP, "--download-only", _NEEDING, may_fail=True):
             _update(commands)
-            _apt(commands, *download)
+            _apt(commands, *_BUILD_DEP, "--download-only", _NEEDING)
         return digests(sandbox, _FETCHED, "*.deb")
 
     def install(self, commands: Commands, fetched: Sequence[str]) -> None:
         """Install what was fetched, and keep it for builds to come."""
-        _apt(commands, *_BUILD_DEP, "--no-download", self._needing, network=False)
+        _apt(commands, *_BUILD_DEP, "--no-download", _NEEDING, network=False)
         _apt(commands, "clean", network=False)
+        if not self._are_offered(fetched):
+            return
         installed = commands.sandbox.read(_INSTALLED, limit=_INSTALLED_BYTES).decode()
         names = taking_part(installed, self._declared)
         note = self._note(sorted(names)) | {"dependencies": list(fetched)}
@@ -116,6 +116,17 @@ class DebDependencies:
             keep_layer(self._image, commands.sandbox, note)
         except (OSError, InfrastructureFault) as error:
             sys.stderr.write(f"what was installed is not kept for other builds: {error}\n")
+
+    def _are_offered(self, fetched: Sequence[str]) -> bool:
+        """Whether the repositories had the same for apt as when they were listed here."""
+        offered: dict[str, set[str]] = {}
+        for _, packages in self._offered:
+            for package in packages:
+                offered.setdefault(package.name, set()).add(package.sha256)
+        found = (line.split("  ", maxsplit=1) for line in fetched)
+        return all(
+            digest in offered.get(file.partition("_")[0], {digest}) for digest, file in found
+        )
 
     def _fits(self, note: Note) -> bool:
         return note.items() >= self._note(note["names"]).items()
@@ -129,27 +140,40 @@ class DebDependencies:
             "offered": _digest(self._offered, frozenset(names)),
         }
 
-    def _prefer_repositories(self, commands: Commands) -> None:
-        """Add what the image has of packages in the repositories to the build dependencies.
+    def _preferred(self, commands: Commands) -> dict[str, str]:
+        """Packages of the image that repositories have too, and the versions wanted.
 
-        The image's own versions would do for apt; those of the repositories are wanted.
+        The image's own would do for apt; those of the repositories are wanted.
         """
         form = "--showformat=${Package} ${Version}\\n"
         lines = commands.ask("dpkg-query", "--show", form).splitlines()
-        preferred = superseded(dict(line.split() for line in lines), self._offered)
-        if preferred:
-            self._needing = _NEEDING
-            control = with_dependencies(self._control, preferred)
-            commands.sandbox.write(f"{_NEEDING}/debian/control", control.encode())
+        return superseded(dict(line.split() for line in lines), self._offered)
 
 
 def declared(control: str) -> dict[str, str]:
     """The fields of a debian/control that declare build dependencies. Pure."""
     source = next(iter(Deb822.iter_paragraphs(control.splitlines())))
-    return {field: " ".join(source.get(field, "").split()) for field in _DECLARING}
+    return {
+        field: ", ".join(
+            " ".join(each.split()) for each in source.get(field, "").split(",") if each.strip()
+        )
+        for field in _DECLARING
+    }
 
 
-def taking_part(installed: str, fields: dict[str, str]) -> set[str]:
+def needing(fields: Mapping[str, str], exactly: Mapping[str, str]) -> dict[str, str]:
+    """The same fields, of what needs certain versions of packages besides. Pure."""
+    needs = [fields[_DEPENDS], *(f"{name} (= {version})" for name, version in exactly.items())]
+    return {**fields, _DEPENDS: ", ".join(filter(None, needs))}
+
+
+def control_of(fields: Mapping[str, str]) -> str:
+    """A debian/control with these fields, and nothing else that a change could have written."""
+    lines = [f"{name}: {value}" for name, value in fields.items() if value]
+    return "\n".join(["Source: needing", *lines, "", "Package: needing", "Architecture: any", ""])
+
+
+def taking_part(installed: str, fields: Mapping[str, str]) -> set[str]:
     """Names that apt looks at to install build dependencies. Pure.
 
     ``installed`` is dpkg's status file afterwards, ``fields`` are those that declare them. Another

@@ -15,7 +15,6 @@ from workers.build.tree import allowed_archives, read_text, refuse_archives
 from workers.outcome import ChangeFault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 QUILT = "3.0 (quilt)"
@@ -95,15 +94,6 @@ def read_deb_source(tree: Path) -> DebSource:
         upstream_epoch=_seconds(same_upstream[-1].date),
         packages=frozenset(packages),
     )
-
-
-def with_dependencies(control: str, exactly: Mapping[str, str]) -> str:
-    """A debian/control that needs certain versions of packages besides. Pure."""
-    paragraphs = list(Deb822.iter_paragraphs(control.splitlines()))
-    needs = [each.strip() for each in paragraphs[0].get("Build-Depends", "").split(",")]
-    needs += [f"{name} (= {version})" for name, version in exactly.items()]
-    paragraphs[0]["Build-Depends"] = ", ".join(filter(None, needs))
-    return "\n".join(str(paragraph.dump()) for paragraph in paragraphs)
 
 
 def _format(tree: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.workers.build.repositories import repository, served
 from tests.workers.install_test.served import Deb
-from workers.build.deb_dependencies import taking_part
+from workers.build.deb_dependencies import control_of, declared, needing, taking_part
 from workers.clients.apt import superseded
 from workers.clients.apt_index import BinaryPackage
 from workers.clients.repository import Rank
@@ -94,6 +94,29 @@ def test_what_was_installed_once_serves_builds_that_need_the_same(
     newer, log = build()
     assert "toilet 1.2\n" in log
     assert any("toilet_1.2_all.deb" in each for each in newer["inputs"]["dependencies"])
+
+
+@pytest.mark.parametrize(
+    ("control", "exactly", "needs"),
+    [
+        (
+            "Source: a\nBuild-Depends: b,\n# why\n c [amd64],\n\nPackage: a\n",
+            {"d": "1"},
+            "Build-Depends: b, c [amd64], d (= 1)\n",
+        ),
+        ("Source: a\n\nPackage: a\nBuild-Depends: b\n", {"d": "1"}, "Build-Depends: d (= 1)\n"),
+        (
+            "Source: a\nBuild-Conflicts-Arch: x\nStrange: field\n\nPackage: a\n",
+            {},
+            "Build-Conflicts-Arch: x\n",
+        ),
+    ],
+)
+def test_apt_is_told_of_build_dependencies_alone(
+    control: str, exactly: dict[str, str], needs: str
+) -> None:
+    told = control_of(needing(declared(control), exactly))
+    assert told == f"Source: needing\n{needs}\nPackage: needing\nArchitecture: any\n"
 
 
 @pytest.mark.parametrize(

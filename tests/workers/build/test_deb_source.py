@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.build.deb_source import DebSource, read_deb_source, with_dependencies
+from workers.build.deb_source import DebSource, read_deb_source
 from workers.outcome import ChangeFault
 
 _GREET = Path(__file__).parents[2] / "fixtures" / "packages" / "greet"
@@ -101,20 +101,3 @@ def test_an_upstream_archive_is_refused(tree: Path) -> None:
     (tree / "greet_1.0.orig.tar.gz").write_bytes(b"")
     with pytest.raises(ChangeFault, match=r"holds a source archive: 'greet_1\.0\.orig\.tar\.gz'"):
         read_deb_source(tree)
-
-
-@pytest.mark.parametrize(
-    ("control", "needs"),
-    [
-        (
-            "Source: a\nBuild-Depends: b,\n# why\n c [amd64],\n\nPackage: a\n",
-            "b, c [amd64], d (= 1)",
-        ),
-        ("Source: a\n\nPackage: a\n", "d (= 1)"),
-    ],
-)
-def test_build_dependencies_are_added(control: str, needs: str) -> None:
-    changed = with_dependencies(control, {"d": "1"})
-    first, second = changed.split("\n\n", maxsplit=1)
-    assert " ".join(first.split()) == f"Source: a Build-Depends: {needs}"
-    assert second == "Package: a\n"
