@@ -34,6 +34,8 @@ _FIRST_CAUSE = re.compile(
     | :\ error\ while\ loading\ shared\ libraries:
     | ^\S+:\ (line\ )?\d+:\ \S+:\            # shells
     | \ Depends:\ .*\ but\                    # apt
+    | ^No\ matching\ package\ to\ install:\    # dnf
+    | ^\s*-\ nothing\ provides\ \S
     | ^.*Unmet\ build\ dependencies
     """,
     re.VERBOSE,

@@ -34,6 +34,23 @@ dpkg-buildpackage: error: debian/rules binary subprocess returned exit status 2
     assert "gcc -o greet greet.c" not in found
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (
+            "No matching package to install: 'nothere'\nNot all dependencies satisfied\n",
+            "No matching package to install: 'nothere'",
+        ),
+        (
+            "Error:\n Problem: conflicting\n  - nothing provides y needed by x-1-1.noarch\n",
+            "  - nothing provides y needed by x-1-1.noarch",
+        ),
+    ],
+)
+def test_what_dnf_cannot_find_is_found(said: str, found: str) -> None:
+    assert first_lines(f"of-tests   393 kB/s | 1.1 kB   00:00\n{said}")[0] == found
+
+
 def test_missing_dependencies_of_rpm_are_found() -> None:
     log = "setting x\nerror: Failed build dependencies:\n\tnothere is needed by count-1.2-1\n"
     assert first_lines(log) == [

@@ -154,6 +154,12 @@ def test_build_requirements_come_from_the_given_repository(
     with served(folder) as url:
         outcome = needing.build("--served", url, "--ahead", ahead)
         assert outcome.status == 0, outcome.answer
+        needing.edit("count >= 1.2", "count >= 9")
+        nowhere = needing.build("--served", url, "--ahead", ahead)
+        assert nowhere.answer["outcome"] == "change-fault", nowhere.answer
+        assert nowhere.answer["reason"].endswith("No matching package to install: 'count >= 9'")
+        # Of repositories that it was not given the package manager says nothing.
+        assert "_dnf_local" not in (needing.out / "build.log").read_text()
     unreachable = needing.build("--served", url, "--ahead", ahead)
     assert unreachable.answer["outcome"] == "infrastructure"
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from workers.clients.repository import BaseRepository, Repository
 
 _FETCHED = "/var/cache/dnf"
+# The plugin reads a repository of its own, that is not there: its error would hide the change's.
+_DNF = ("dnf", "--assumeyes", "--disableplugin=local")
 _SETTINGS = ("install_weak_deps=False", "keepcache=True", "skip_if_unavailable=False")
 
 
@@ -66,7 +68,7 @@ class SandboxExecutor:
 
     def _dnf(self, *arguments: str, network: bool) -> None:
         result = self.commands.sandbox.run(
-            ["dnf", "--assumeyes", *(f"--setopt={each}" for each in _SETTINGS), *arguments],
+            [*_DNF, *(f"--setopt={each}" for each in _SETTINGS), *arguments],
             as_root=True,
             network=network,
             seconds=self.commands.stages.left,
