@@ -24,13 +24,15 @@ class Commands:
 
     def must(self, what: str, *command: str) -> None:
         """Run a command as the ordinary user; ``what`` it does is told if it fails."""
+        begun = failure.written(self.log)
         result = self.sandbox.run(command, seconds=self.stages.left)
         if not result.success:
-            raise failure.explain(result, what, self.log)
+            raise failure.explain(result, what, self.log, begun)
 
     def ask(self, *command: str) -> str:
         """Return what a command prints."""
+        begun = failure.written(self.log)
         result = self.sandbox.run(command, capture=True, seconds=self.stages.left)
         if not result.success:
-            raise failure.explain(result, f"reading with {command[0]}", self.log)
+            raise failure.explain(result, f"reading with {command[0]}", self.log, begun)
         return result.output.decode(errors="replace")

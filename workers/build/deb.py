@@ -151,6 +151,8 @@ class _Build:
     def build(self) -> None:
         """Make the source package, then the binaries, as an ordinary user without network."""
         options = {QUILT: _QUILT_OPTIONS, PLAIN: ("-sn",)}
+        log = self._request.log
+        begun = failure.written(log)
         result = self._sandbox.run(
             [
                 "dpkg-buildpackage",
@@ -168,7 +170,7 @@ class _Build:
             seconds=self._stages.left,
         )
         if not result.success:
-            fault = failure.explain(result, f"building {self._source.name}", self._request.log)
+            fault = failure.explain(result, f"building {self._source.name}", log, begun)
             if self._upstream and self._upstream.found and _UNTELLABLE in result.tail:
                 raise self._upstream.cannot_tell("a binary file that was changed", fault.detail)
             raise fault

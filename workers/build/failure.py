@@ -48,10 +48,18 @@ _NETWORK = re.compile(
 )
 
 
-def explain(result: Result, what: str, log: Path) -> ChangeFault | InfrastructureFault:
-    """Return whose fault it is that a build ended this way."""
+def written(log: Path) -> int:
+    """Bytes that are in a log now; what comes then is not of what was done before."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def explain(result: Result, what: str, log: Path, since: int) -> ChangeFault | InfrastructureFault:
+    """Return whose fault it is that a build ended this way.
+
+    ``since`` is how long the log was when the command began that ended so.
+    """
     facts = {"log": str(log), "stopped": result.stopped}
-    lines = first_lines(_text(log))
+    lines = first_lines(_text(log, since))
     if result.stopped is not None:
         fault = InfrastructureFault if result.stopped is Stop.HOST else ChangeFault
         return fault(f"{what}: {result.why}", "\n".join(result.tail.splitlines()[-5:]), **facts)
@@ -61,7 +69,7 @@ def explain(result: Result, what: str, log: Path) -> ChangeFault | Infrastructur
 
 def explain_dependencies(result: Result, log: Path) -> ChangeFault | InfrastructureFault:
     """Return whose fault it is that the build dependencies could not be installed."""
-    fault = explain(result, "installing the build dependencies", log)
+    fault = explain(result, "installing the build dependencies", log, since=0)
     if result.stopped is None and _NETWORK.search(result.tail):
         return InfrastructureFault(fault.reason, fault.detail, **fault.facts)
     return fault
@@ -85,6 +93,7 @@ def first_lines(text: str) -> list[str]:
     return [lines[number] for number in sorted(wanted) if lines[number]][:_LINES]
 
 
-def _text(log: Path) -> str:
+def _text(log: Path, since: int) -> str:
     with log.open("rb") as file:
+        file.seek(since)
         return file.read(_LOG_BYTES).decode(errors="replace")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.build.failure import explain, first_lines
+from workers.build.failure import explain, first_lines, written
 from workers.outcome import ChangeFault, InfrastructureFault, ProgramError
 from workers.sandbox import Result, Stop
 
@@ -95,6 +95,19 @@ def test_a_change_is_not_blamed_for_the_hosts_memory(
 ) -> None:
     (tmp_path / "log").write_text("cc1: fatal error: Killed signal terminated program cc1\n")
     result = Result(2, stopped, seconds=1, tail="", output=b"", why="why")
-    found = explain(result, "building", tmp_path / "log")
+    found = explain(result, "building", tmp_path / "log", since=0)
     assert type(found) is fault
     assert found.facts["stopped"] is stopped
+
+
+def test_what_was_said_before_is_no_reason(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("dpkg-checkbuilddeps: error: Unmet build dependencies: texinfo\n")
+    begun = written(log)
+    with log.open("a") as file:
+        file.write("greet.c:5:9: error: expected ';'\n")
+    result = Result(2, None, seconds=1, tail="", output=b"", why="why")
+    assert explain(result, "building", log, begun).reason == (
+        "building failed: greet.c:5:9: error: expected ';'"
+    )
+    assert written(tmp_path / "none") == 0

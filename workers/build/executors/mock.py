@@ -85,12 +85,13 @@ class MockExecutor:
         self._commands.stages.done("dependencies")
         made = self._folder / "made"
         made.mkdir()
+        begun = failure.written(self._commands.log)
         result = self._mock(
             *("--no-clean", f"--resultdir={made}", *self._defines),
             *("--rebuild", str(self._source_package)),
         )
         if not result.success:
-            raise failure.explain(result, "building", self._commands.log)
+            raise failure.explain(result, "building", self._commands.log, begun)
         placed = []
         for path in sorted(made.glob("*.rpm")):
             if path.name.endswith(".src.rpm"):
