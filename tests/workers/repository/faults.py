@@ -6,7 +6,6 @@ fault (``--inject``).
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import re
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tests.workers.processes import wait_until
 from workers.cli import main
+from workers.outcome import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,11 +97,10 @@ def run_traced(
     finally:
         process.kill()
         process.join()
-    told = output.read_text().splitlines()[-1:] if process.exitcode >= 0 else []
     calls = [line for line in log.read_text().splitlines() if re.match(r"\w+\(", line)]
     faulty = calls[-1] if process.exitcode < 0 else None
     faulty = next((call for call in calls if call.endswith("(INJECTED)")), faulty)
-    return End(process.exitcode, calls, faulty, json.loads(told[0]) if told else {})
+    return End(process.exitcode, calls, faulty, read_answer(output.read_text()) or {})
 
 
 @contextmanager
@@ -120,11 +119,11 @@ def _traced(pid: int, options: Sequence[str], log: Path) -> Iterator[None]:
 
 def _run(arguments: list[str], output: str) -> None:
     """In the forked process: wait to be traced, then be the program."""
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    for standard in (1, 2):
-        os.dup2(descriptor, standard)
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - as at a program's start
-    sys.stderr = sys.stdout
+    for standard, path in ((1, output), (2, f"{output}.said")):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), standard)
+    # As at a program's start.
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     os.kill(os.getpid(), signal.SIGSTOP)
     main(arguments)
 
