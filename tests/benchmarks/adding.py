@@ -42,6 +42,7 @@ def adding(
                 ending.callback(publishers[-1].close)
         for publisher in publishers:
             publisher.prepare(folder)
+            publisher.announce(new)
         turns = {publisher.name: _turns(publisher, new) for publisher in publishers}
         seconds = interleaved(turns, rounds)
         for publisher in publishers:
@@ -68,6 +69,7 @@ def flatness(bench: Bench, lockgate: type[Resident], factor: float) -> Line:
         for name, size in ((LOCKGATE, large), (smaller, small)):
             publisher = lockgate(top / name, bench.keys)
             publisher.prepare(gather(packages[:size], top / f"there {name}"))
+            publisher.announce(new)
             turns[name] = _turns(publisher, new)
         found = medians(interleaved(turns, rounds))
     return Line(found, verdicts=[no_slower(found, smaller, factor)])

@@ -23,6 +23,8 @@ from workers.repository.rpm import RpmFormat
 from workers.signing.metadata import sign_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.repository.formats import RepositoryFormat
 
 COLD = f"{LOCKGATE} (cold)"
@@ -64,6 +66,7 @@ class Resident(Publisher):
         self._scratch = folder / "scratch"
         self._scratch.mkdir()
         self._kept = (generations, seconds)
+        self._records: dict[Path, Record] = {}
 
     @property
     def served(self) -> Path:
@@ -72,15 +75,21 @@ class Resident(Publisher):
     def prepare(self, packages: Path) -> None:
         # Signing thousands of packages takes minutes.
         with patch.object(RpmFormat, "refuse_unsigned"):
-            self._publish(packages, generations=1, seconds=0)
+            self._publish(packages, record(packages), generations=1, seconds=0)
         # The generation that brought them all is no part of the life of a repository: forget it.
-        self._publish(None, generations=1, seconds=0)
+        self._publish(None, None, generations=1, seconds=0)
         os.sync()
         self.parts.forget()
 
+    def announce(self, packages: Sequence[Path]) -> None:
+        # The builds that made them say where they come from.
+        self._records = {package: record(self._alone(package)) for package in packages}
+
     def add(self, package: Path) -> None:
         generations, seconds = self._kept
-        self._publish(self._alone(package), generations=generations, seconds=seconds)
+        folder = self._alone(package)
+        source = self._records.get(package) or record(folder)
+        self._publish(folder, source, generations=generations, seconds=seconds)
 
     def _format(self) -> RepositoryFormat:
         if self.package_format == "rpm":
@@ -95,8 +104,9 @@ class Resident(Publisher):
                 (folder / file.name).hardlink_to(file)
         return folder
 
-    def _publish(self, packages: Path | None, *, generations: int, seconds: float) -> None:
-        source = record(packages) if packages is not None else None
+    def _publish(
+        self, packages: Path | None, source: Record | None, *, generations: int, seconds: float
+    ) -> None:
         with self.parts.part("stage"):
             if packages is None or source is None:
                 staged = self._repository.stage_refresh()
@@ -143,7 +153,8 @@ class Cold(Resident):
         which = ("--format", self.package_format, "--repository", self.root, "--codename", CODENAME)
         folder = self._alone(package)
         described = self._scratch / "record.json"
-        described.write_text(record(folder).model_dump_json())
+        source = self._records.get(package) or record(folder)
+        described.write_text(source.model_dump_json())
         packages = (
             *("--packages", folder, "--key", self._key.fingerprint),
             *("--record", described, "--keep", str(_VERSIONS)),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tests.benchmarks.inputs import Format
     from workers.signing.gnupg import Home, Key
@@ -58,6 +58,9 @@ class Publisher(ABC):
     @abstractmethod
     def prepare(self, packages: Path) -> None:
         """Publish a folder of packages in the quickest way, into an empty repository."""
+
+    def announce(self, packages: Sequence[Path]) -> None:  # noqa: B027 - most need to know nothing
+        """Tell what will be added, to find out now what a publisher is told of it by others."""
 
     @abstractmethod
     def add(self, package: Path) -> None:

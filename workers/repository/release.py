@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,7 @@ class ReleaseRepository:
             admission = Admission(self.root, self.format, base.brought, frozenset())
             known: dict[str, bytes] = {}
             tables, new = dict(base.tables), list[Proposal]()
+            editions = {}
             for name, proposed in by_table.items():
                 edition = self._edition(name, base.tables.get(name, Table()), known)
                 for package in proposed:
@@ -102,11 +104,15 @@ class ReleaseRepository:
                     if admission.is_new(edition, package):
                         self._enter(edition, package.row, keep)
                         new.append(package)
-                tables[name], made = edition.finish()
-                known |= made
+                editions[name] = edition
             signed = [path for package in new for path in package.sources.values()]
-            if signed:
-                self.format.refuse_unsigned(signed, packages / KEY, keys, self.root)
+            # Signatures are checked by another program, while indexes are written here.
+            with ThreadPoolExecutor() as threads:
+                checked = threads.submit(self._refuse_unsigned, signed, packages / KEY, keys)
+                for name, edition in editions.items():
+                    tables[name], made = edition.finish()
+                    known |= made
+                checked.result()
             return self._write_stage(base, "publish", tables, known, new, record)
 
     def stage_refresh(self) -> dict[str, Any]:
@@ -203,17 +209,23 @@ class ReleaseRepository:
     def _shown(self) -> Shown:
         return Shown(self.root, self.format, self._generations, self._scratch)
 
+    def _refuse_unsigned(self, signed: Sequence[Path], key: Path, keys: Collection[str]) -> None:
+        if signed:
+            self.format.refuse_unsigned(signed, key, keys, self.root)
+
     def _signed(self, text: Path, signed: Path) -> tuple[bytes, dict[str, bytes]]:
         """The commit point's content, and by their names that of the files beside it."""
         key, content = signed / KEY, text.read_bytes()
         others = {}
         point = self.format.commit_point.rpartition("/")[2]
-        if point != text.name:
-            # Clients prefer the commit point to the pair, which is never quite of one moment.
-            others[text.name] = content
-            content = signatures.clear_signed(signed / point, content, key)
         signature = self.format.detached_signature
-        others[signature] = signatures.detached(signed / signature, text, key)
+        with ThreadPoolExecutor() as threads:  # most of the time gpgv takes to start
+            detached = threads.submit(signatures.detached, signed / signature, text, key)
+            if point != text.name:
+                # Clients prefer the commit point to the pair, which is never quite of one moment.
+                others[text.name] = content
+                content = signatures.clear_signed(signed / point, content, key)
+            others[signature] = detached.result()
         return content, others
 
     def _place_records(self, staged: Path, sealed: Path, made: files.Together) -> None:

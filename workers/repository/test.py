@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +108,11 @@ def _make(which: RepositoryFormat, root: Path, packages: Path) -> list[dict[str,
 def _sign(which: RepositoryFormat, root: Path, home: Home) -> str:
     key = throw_away_key(home)
     point = root / which.commit_point
-    files.write(point, home.clear_sign([key], point.read_bytes()))
-    files.write(root / KEY, home.public_keys([key.fingerprint]))
+    with ThreadPoolExecutor() as threads:  # most of the time gpg takes to start
+        exported = threads.submit(home.public_keys, [key.fingerprint])
+        signed = home.clear_sign([key], point.read_bytes())
+        files.write(root / KEY, exported.result())
+    files.write(point, signed)
     return key.fingerprint
 
 

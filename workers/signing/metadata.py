@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -66,22 +67,27 @@ def sign_metadata(
     content = text.read_bytes()
     stamp = _stamp(text.name, content)
     names = [key.fingerprint for key in keys]
-    made = {KEY: home.public_keys([*names, *trusted])}
-    to_sign = {text.name: content}
-    statement = staged / STATEMENT
-    if statement.is_file():
-        to_sign[STATEMENT] = statement.read_bytes()
-        check_statement(to_sign[STATEMENT], record, stamp)
-    about = {"generation": stamp, "key": ",".join(names), **why}
-    entries = [{"what": name, "sha256": sha256_of(it), **about} for name, it in to_sign.items()]
-    line = record_generation(home.path, why["repository"], stamp, entries)
-    if text.name == _RELEASE:
-        made["InRelease"] = home.clear_sign(keys, content)
-        made["Release.gpg"] = home.detached_signature(keys, content)
-    else:
-        made["repomd.xml.asc"] = home.detached_signature(keys, content)
-    if STATEMENT in to_sign:
-        made[ENVELOPE] = _sealed(home, keys, to_sign[STATEMENT])
+    # Most of the time gpg takes to start: it is started several times at once.
+    with ThreadPoolExecutor() as threads:
+        exported = threads.submit(home.public_keys, [*names, *trusted])
+        to_sign = {text.name: content}
+        statement = staged / STATEMENT
+        if statement.is_file():
+            to_sign[STATEMENT] = statement.read_bytes()
+            check_statement(to_sign[STATEMENT], record, stamp)
+        made = {KEY: exported.result()}
+        about = {"generation": stamp, "key": ",".join(names), **why}
+        entries = [{"what": name, "sha256": sha256_of(it), **about} for name, it in to_sign.items()]
+        line = record_generation(home.path, why["repository"], stamp, entries)
+        signing = {}
+        if text.name == _RELEASE:
+            signing["InRelease"] = threads.submit(home.clear_sign, keys, content)
+            signing["Release.gpg"] = threads.submit(home.detached_signature, keys, content)
+        else:
+            signing["repomd.xml.asc"] = threads.submit(home.detached_signature, keys, content)
+        if STATEMENT in to_sign:
+            signing[ENVELOPE] = threads.submit(_sealed, home, keys, to_sign[STATEMENT])
+        made |= {name: signature.result() for name, signature in signing.items()}
     for name, signature in made.items():
         write(out / name, signature)
     return Signed(sorted(made), line)
