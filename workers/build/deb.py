@@ -127,7 +127,7 @@ class _Build:
         self._sandbox = sandbox
         self._stages = stages
         self.commands = Commands(sandbox, stages, request.log)
-        self.tree = f"{_WORK}/{source.folder}"
+        self._tree = f"{_WORK}/{source.folder}"
         self._upstream: UpstreamArchive | None = None
 
     @property
@@ -145,7 +145,7 @@ class _Build:
             mtime=self._source.epoch,
         )
         if self._source.format == QUILT:
-            upstream = Upstream(self._source, self._request.source, self.tree, self.commands)
+            upstream = Upstream(self._source, self._request.source, self._tree, self.commands)
             self._upstream = upstream.provide(listings)
 
     def build(self) -> None:
@@ -165,7 +165,7 @@ class _Build:
                 f"--jobs-try={os.cpu_count() or 1}",
                 *(f"--source-option={each}" for each in options.get(self._source.format, ())),
             ],
-            folder=self.tree,
+            folder=self._tree,
             environment={"SOURCE_DATE_EPOCH": str(self._source.epoch)},
             seconds=self._stages.left,
         )

@@ -30,6 +30,7 @@ from workers.build.tarball import COMPRESSIONS, write_compressed
 from workers.build.tree import allowed_archives, read_text, refuse_archives, tree_id
 from workers.files import sha256
 from workers.outcome import BadRequest, ChangeFault
+from workers.repository.package import KEPT_BY_SIGNING
 from workers.roots import used_root
 from workers.sandbox import Sandbox
 
@@ -266,10 +267,13 @@ class _Results:
             raise ChangeFault("the build made no package")
         # What signing keeps: by it a published package is known to be this one.
         identities = {
-            package["file"]: {
-                "rpmHeaderSha256": package["header_sha256"],
-                "rpmPayloadSha256": package["payload_digest"],
-            }
+            package["file"]: dict(
+                zip(
+                    KEPT_BY_SIGNING,
+                    (package["header_sha256"], package["payload_digest"]),
+                    strict=True,
+                )
+            )
             for package in (*packages, source)
         }
         return {"packages": packages, "source": source, "files": found, "identities": identities}

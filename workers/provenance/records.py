@@ -10,6 +10,7 @@ from workers import files
 from workers.outcome import BadRequest
 from workers.provenance import statement as statements
 from workers.provenance.place import record_path
+from workers.repository.package import KEPT_BY_SIGNING, SHA256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 _TESTS = ("gate", "install-test")
 """Jobs that tell of a change whether it may be published."""
-KEPT_BY_SIGNING = ("rpmHeaderSha256", "rpmPayloadSha256")
-"""What an RPM package is known by, whoever signed it."""
 
 _Digests = dict[str, dict[str, str]]
 
@@ -70,7 +69,7 @@ def _contradictions(told: Told, path: str, digests: Mapping[str, str]) -> Iterat
     if made is None:
         yield "it says of no file of that name that the build made it"
         return
-    for kind in KEPT_BY_SIGNING if path.endswith(".rpm") else ("sha256",):
+    for kind in KEPT_BY_SIGNING if path.endswith(".rpm") else (SHA256,):
         if made.get(kind) is None or made[kind] != published.get(kind):
             other = f"{kind} is {made.get(kind, 'none')}"
             yield f"the build made another file of that name: its {other}"

@@ -12,9 +12,8 @@ import createrepo_c as cr
 from workers.names import version
 from workers.outcome import BadRequest
 from workers.provenance.chain import Generation, is_stamp
-from workers.provenance.records import KEPT_BY_SIGNING
 from workers.provenance.unpacking import Content, unpacked
-from workers.repository.package import Published
+from workers.repository.package import KEPT_BY_SIGNING, Published
 from workers.repository.rpm import RpmFormat, identity
 
 if TYPE_CHECKING:

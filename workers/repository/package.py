@@ -16,6 +16,8 @@ T = TypeVar("T")
 SOURCES = ("source", "src")
 """What the formats call the architecture of source packages."""
 SHA256 = "sha256"
+KEPT_BY_SIGNING = ("rpmHeaderSha256", "rpmPayloadSha256")
+"""What the digests of an RPM package's header and payload are called, by which it is known."""
 
 
 @dataclass(frozen=True)

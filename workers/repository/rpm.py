@@ -13,7 +13,7 @@ from workers import files
 from workers.names import file_name, package_name, version
 from workers.outcome import BadRequest
 from workers.repository.generations import moment
-from workers.repository.package import SHA256, Published
+from workers.repository.package import KEPT_BY_SIGNING, SHA256, Published
 from workers.repository.rpm_programs import kept_digests, refuse_unsigned
 from workers.repository.table import PLAIN, Row
 
@@ -108,14 +108,10 @@ class RpmFormat:
 
     def digests(self, paths: Sequence[Path]) -> dict[Path, dict[str, str]]:
         """The SHA-256 of signed packages, and those of header and payload."""
-        found = {}
-        for path, (header, payload) in zip(paths, kept_digests(paths), strict=True):
-            found[path] = {
-                SHA256: files.sha256(path),
-                "rpmHeaderSha256": header,
-                "rpmPayloadSha256": payload,
-            }
-        return found
+        return {
+            path: {SHA256: files.sha256(path), **dict(zip(KEPT_BY_SIGNING, kept, strict=True))}
+            for path, kept in zip(paths, kept_digests(paths), strict=True)
+        }
 
     def refuse_unsigned(
         self, packages: Sequence[Path], key: Path, keys: Collection[str], root: Path

@@ -17,7 +17,7 @@ from tests.workers.mirrors.killing import Killer
 from tests.workers.mirrors.plain_clients import plain_client
 from tests.workers.processes import running as processes_with
 from tests.workers.processes import wait_until
-from tests.workers.repository.programs import CODENAME, program, succeeded
+from tests.workers.repository.programs import CODENAME, only_package, program, succeeded
 from workers.provenance.audit import audit
 from workers.provenance.choice import chain_of
 from workers.provenance.readers import Address
@@ -84,8 +84,7 @@ class _Story:
 
     def _package(self, version: int) -> bytes:
         kind = self.mirror.repository.package_format
-        (file,) = self.packages.make(kind, f"1.{version}").glob(f"*.{kind}")
-        return file.read_bytes()
+        return only_package(self.packages.make(kind, f"1.{version}")).read_bytes()
 
 
 @pytest.mark.timeout(1200)

@@ -18,6 +18,7 @@ from workers.files import sha256
 from workers.outcome import BadRequest
 from workers.provenance.place import STATEMENT
 from workers.provenance.record import read_record
+from workers.public_keys import KEY
 from workers.repository import release as publishing
 from workers.repository.rpm import Compression, RpmFormat
 
@@ -86,13 +87,19 @@ class Outcome:
 
 def record_of(packages: Path) -> dict[str, Any]:
     """The same, of a folder whose files are what was built, but for signatures and their key."""
-    paths = sorted(path for path in packages.iterdir() if path.is_file() and path.name != "key.asc")
+    paths = sorted(path for path in packages.iterdir() if path.is_file() and path.name != KEY)
     built = {path.name: {"sha256": sha256(path)} for path in paths}
     with suppress(BadRequest):  # some tests' packages are none
         rpms = [path for path in paths if path.suffix == ".rpm"]
         for path, digests in RpmFormat().digests(rpms).items():
             built[path.name] |= digests
     return RECORD | {"built": built}
+
+
+def only_package(folder: Path) -> Path:
+    """The one package file in a folder, whatever lies beside it."""
+    (file,) = (path for path in folder.iterdir() if path.suffix in (".deb", ".rpm"))
+    return file
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -241,7 +248,7 @@ class Packages:
             self._signer.rpms(together, together / "signed")
             for folder in missing:
                 (folder.parent / "signed").mkdir()
-                shutil.copy(together / "signed/key.asc", folder.parent / "signed")
+                shutil.copy(together / "signed" / KEY, folder.parent / "signed")
                 for file in folder.iterdir():
                     (together / "signed" / file.name).rename(folder.parent / "signed" / file.name)
         return [folder.parent / "signed" for folder in plain]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.workers.repository.generations import files_of, holds, published
-from tests.workers.repository.programs import program, refused, succeeded
+from tests.workers.repository.programs import only_package, program, refused, succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ def test_what_was_never_committed_was_not_published(
     succeeded(release.accepts(other))
     release.publish(other)
     reader.update()
-    assert reader.download("demo") == _only(other)
+    assert reader.download("demo") == only_package(other).read_bytes()
     refused(release.commit(given_up, signed), 2)
     assert files_of(release, published(release))
 
@@ -106,11 +106,14 @@ def test_a_publish_made_again_signs_again(
     first = packages.make("rpm", "1.1")
     release.stage(first)  # and given up
     again = release.signer.rpms(packages.unsigned("rpm", "1.1"), tmp_path / "again")
-    assert _only(again) != _only(first)
+    assert only_package(again).read_bytes() != only_package(first).read_bytes()
     succeeded(release.accepts(again))
     release.publish(again)
     reader.update()
-    assert reader.download("demo") in (_only(again), _only(first))
+    assert reader.download("demo") in (
+        only_package(again).read_bytes(),
+        only_package(first).read_bytes(),
+    )
     back = release.rollback(_generations(release)[-1])
     assert {package["version"] for package in back["removed"]} == {"1.1-1"}
     release.publish(release.signer.rpms(packages.unsigned("rpm", "1.1"), tmp_path / "third"))
@@ -123,7 +126,7 @@ def test_only_what_was_built_is_published(
     kind = release.package_format
     arguments = release.stage_arguments(packages.make(kind, "1.0"))
     exchanged = packages.make(kind, "1.0", text="something else")
-    (name,) = [path.name for path in exchanged.iterdir() if path.name != "key.asc"]
+    name = only_package(exchanged).name
     outcome = program(*_instead(arguments, exchanged))
     assert f"{name} is not the file of that name that the build made" in refused(outcome, 2)
     more = shutil.copytree(packages.make(kind, "1.0"), tmp_path / "more")
@@ -175,8 +178,3 @@ def _instead(arguments: list[str | Path], folder: Path) -> list[str | Path]:
 def _generations(release: ReleaseRepository) -> list[str]:
     listed = succeeded(program(*release.arguments("generations")))["generations"]
     return [generation["generation"] for generation in listed]
-
-
-def _only(folder: Path) -> bytes:
-    (file,) = (path for path in folder.iterdir() if path.suffix in (".deb", ".rpm"))
-    return file.read_bytes()

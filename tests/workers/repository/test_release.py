@@ -17,7 +17,7 @@ from tests.workers.repository.generations import (
     holds,
     published,
 )
-from tests.workers.repository.programs import program, refused, succeeded
+from tests.workers.repository.programs import only_package, program, refused, succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def test_a_new_version_shows_at_the_commit_and_not_before(
     later = served.client(release.package_format, "release", release.root / "key.asc")
     later.update()
     assert later.versions("demo") == {"1.1", "1.0"}
-    assert later.download("demo") == _only(newer)
+    assert later.download("demo") == only_package(newer).read_bytes()
 
 
 def test_a_client_sees_a_generation_made_while_the_clock_stood_or_stepped_back(
@@ -75,7 +75,7 @@ def test_the_answers_say_what_was_added(release: ReleaseRepository, packages: Pa
     assert (added["name"], added["version"]) == ("demo", "1.0-1")
     committed = succeeded(release.commit(staged, release.sign(staged)))
     assert committed["added"] == staged["added"]
-    assert (release.root / added["file"]).read_bytes() == _only(folder)
+    assert (release.root / added["file"]).read_bytes() == only_package(folder).read_bytes()
     record = release.root / "generations" / f"{committed['generation']}.json"
     assert json.loads(record.read_bytes())["added"] == staged["added"]
 
@@ -152,7 +152,7 @@ def test_a_published_package_may_come_again(
         release, published(release)
     )
     reader.update()
-    assert reader.download("demo") == _only(folder)
+    assert reader.download("demo") == only_package(folder).read_bytes()
 
 
 @pytest.mark.parametrize("package_format", ["rpm"])
@@ -165,11 +165,11 @@ def test_a_package_signed_anew_leaves_the_published_file_alone(
 ) -> None:
     first = packages.make("rpm", "1.0")
     again = foreign_signer.rpms(packages.unsigned("rpm", "1.0"), tmp_path / "again")
-    assert _only(again) != _only(first)
+    assert only_package(again).read_bytes() != only_package(first).read_bytes()
     release.publish(first)
     assert release.publish(again)["added"] == []
     reader.update()
-    assert reader.download("demo") == _only(first)
+    assert reader.download("demo") == only_package(first).read_bytes()
 
 
 def test_asking_changes_nothing(release: ReleaseRepository, packages: Packages) -> None:
@@ -242,8 +242,3 @@ def _is_refused(release: ReleaseRepository, folder: Path, *words: str) -> None:
 def _fetch(reader: Client) -> bytes:
     reader.update()
     return reader.download("demo")
-
-
-def _only(folder: Path) -> bytes:
-    (file,) = (path for path in folder.iterdir() if path.suffix in (".deb", ".rpm"))
-    return file.read_bytes()
