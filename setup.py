@@ -11,6 +11,7 @@ PINNED = [
     "cryptography==50.0.2",  # makes ssh keys
     "pydantic==2.14.3",  # validates the site file and what comes from Gerrit and workers
     "PyJWT==2.15.1",  # buildbot-www needs it for its session cookies
+    "pysequoia==0.1.35",  # signs metadata and checks signatures without a program for each
     "python-debian==1.1.1",  # control files, changelogs and versions of DEB packages
     "requests==2.34.2",  # HTTP client of the programs that run on workers
     "rpm-vercmp==0.1.2",  # compares RPM versions as rpm does

@@ -41,7 +41,7 @@ _DEPENDENCIES = 100  # of a build; real ones have a hundred to 250
 
 
 class Resident(Publisher):
-    """A release repository in this process; signing runs gpg(1).
+    """A release repository in this process, which has opened its key.
 
     Of the generations before the published one the newest ``generations`` stay, and those replaced
     less than ``seconds`` ago.
@@ -60,6 +60,7 @@ class Resident(Publisher):
         super().__init__(folder, keys)
         self.parts = Parts()
         self._key = keys.by_format[self.package_format]
+        self._public = keys.home.public_keys([self._key.fingerprint])
         self.root = folder / "repository"
         self.root.mkdir()
         self._repository = ReleaseRepository(self.root, self._format())
@@ -117,7 +118,9 @@ class Resident(Publisher):
         with self.parts.part("sign"):
             release = self.root / ".stage" / staged["stage"] / "release"
             why = {"build": "1", "requester": "Ann", "repository": self._called()}
-            sign_metadata(self.keys.home, [self._key], release, signed, why, record=source)
+            sign_metadata(
+                self.keys.home.path, [self._key], self._public, release, signed, why, record=source
+            )
         with self.parts.part("commit"):
             self._repository.commit(
                 staged["stage"],

@@ -135,9 +135,13 @@ class Ftparchive(Publisher):
         made = self.folder / "Release"
         run("apt-ftparchive", *named, "release", self._suite, output=made)
         made.replace(release)
-        key, text = self.keys.by_format["deb"], release.read_bytes()
-        (self._suite / "InRelease").write_bytes(self.keys.home.clear_sign([key], text))
-        (self._suite / "Release.gpg").write_bytes(self.keys.home.detached_signature([key], text))
+        self._sign("InRelease", "--clear-sign")
+        self._sign("Release.gpg", "--armor", "--detach-sign")
+
+    def _sign(self, name: str, *how: str) -> None:
+        key = self.keys.by_format["deb"].fingerprint
+        by = ("--homedir", self.keys.home.path, "--batch", "--local-user", key)
+        run("gpg", *by, "--output", "-", *how, self._suite / "Release", output=self._suite / name)
 
 
 class CreaterepoC(Publisher):

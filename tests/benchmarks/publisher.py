@@ -22,7 +22,7 @@ _SECONDS = 300
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys that every publisher signs metadata with, so that signing costs all the same."""
+    """The keys that every publisher signs metadata with: Lockgate itself, all others with gpg."""
 
     home: Home
     by_format: Mapping[Format, Key]

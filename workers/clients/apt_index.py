@@ -21,7 +21,7 @@ from debian.deb822 import Release, Sources
 from workers.artifacts.store import fetch_file
 from workers.clients.repository import download
 from workers.outcome import BadRequest, InfrastructureFault
-from workers.repository.signatures import opened
+from workers.repository.signatures import Keyring
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,14 +115,14 @@ class Listing:
             signed = download(url, _LONGEST_RELEASE)
         except requests.RequestException as error:
             raise InfrastructureFault(f"cannot read the repository {url}: {error}") from error
-        with tempfile.TemporaryDirectory() as folder:
-            key = Path(folder, "key.asc")
-            key.write_bytes(self.repository.fetch_key())
-            try:
-                text = opened(signed, key)
-            except BadRequest as error:
-                what = f"{url} is not what the repository's key signed"
-                raise InfrastructureFault(what, error.reason) from error
+        try:
+            text = Keyring.holding(self.repository.fetch_key(), "the repository's key").opened(
+                signed
+            )
+        except BadRequest as error:
+            raise InfrastructureFault(
+                f"{url} is not what the repository's key signed", error.reason
+            ) from error
         return {file["name"]: file["sha256"] for file in Release(text)["SHA256"]}
 
     @property

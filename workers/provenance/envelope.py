@@ -7,18 +7,17 @@ key's fingerprint.
 
 from __future__ import annotations
 
-import tempfile
 from base64 import b64decode, b64encode
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workers.outcome import BadRequest
-from workers.repository import signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from workers.repository.signatures import Keyring
 
 _TYPE = "application/vnd.in-toto+json"
 
@@ -46,24 +45,16 @@ def seal(payload: bytes, keys: Sequence[str], sign: Callable[[str, bytes], bytes
     return envelope.model_dump_json(by_alias=True).encode()
 
 
-def open_sealed(content: bytes, key: Path) -> bytes:
-    """The statement in an envelope, one signature of which is by a public key in a file.
+def open_sealed(content: bytes, keyring: Keyring) -> bytes:
+    """The statement in an envelope, one signature of which is by a key of a keyring.
 
     Raises BadRequest when there is none, or the envelope cannot be read.
     """
     payload, signed = _parts(content)
-    with tempfile.TemporaryDirectory() as folder:
-        text = Path(folder) / "payload"
-        text.write_bytes(_encoding(payload))
-        for number, signature in enumerate(signed):
-            path = Path(folder) / f"{number}.sig"
-            path.write_bytes(signature)
-            try:
-                signatures.detached(path, text, key)
-            except BadRequest:
-                continue
-            return payload
-    raise BadRequest(f"it is not signed by a key in {key}")
+    encoded = _encoding(payload)
+    if not any(keyring.has_signed(encoded, signature) for signature in signed):
+        raise BadRequest(f"it is not signed by a key in {keyring.name}")
+    return payload
 
 
 def unsigned(content: bytes) -> bytes:

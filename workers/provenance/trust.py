@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from workers.outcome import BadRequest, InfrastructureFault
 from workers.provenance.envelope import open_sealed, unsigned
 from workers.public_keys import fingerprints
-from workers.repository import signatures
+from workers.repository.signatures import Keyring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,28 +29,21 @@ class Trust:
     key: Path
     fingerprints: frozenset[str]
     """Of the primary keys in it."""
+    _keyring: Keyring
     _packages: Path
     """rpm's database that knows these keys and no others."""
 
     def opened(self, content: bytes) -> bytes:
         """The text that is signed in a content; raises BadRequest if it is not."""
-        return signatures.opened(content, self.key)
+        return self._keyring.opened(content)
 
     def unsealed(self, content: bytes) -> bytes:
         """The statement in an envelope; raises BadRequest if it is not signed."""
-        return open_sealed(content, self.key)
+        return open_sealed(content, self._keyring)
 
     def has_signed(self, text: bytes, signature: bytes) -> bool:
         """Whether a signature is of a text."""
-        with tempfile.TemporaryDirectory() as folder:
-            local, signed = Path(folder) / "signature", Path(folder) / "text"
-            local.write_bytes(signature)
-            signed.write_bytes(text)
-            try:
-                signatures.detached(local, signed, self.key)
-            except BadRequest:
-                return False
-        return True
+        return self._keyring.has_signed(text, signature)
 
     def has_signed_package(self, package: Path) -> bool:
         """Whether an RPM package has a good signature (rpmkeys(8))."""
@@ -89,7 +82,7 @@ def trusting(key: Path) -> Iterator[Trust]:
         imported = _rpmkeys(packages, "--import", key)
         if imported.returncode != 0:
             raise InfrastructureFault(f"rpm cannot read {key}", imported.stderr[-1000:])
-        yield Trust(key, known, packages)
+        yield Trust(key, known, Keyring.of(key), packages)
 
 
 def _rpmkeys(database: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

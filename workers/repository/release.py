@@ -44,6 +44,7 @@ from workers.repository.ledger import Ledger
 from workers.repository.package import Published, newest
 from workers.repository.shelf import Shelf
 from workers.repository.shown import Shown
+from workers.repository.signatures import Keyring
 from workers.repository.stages import Plan, Stages
 from workers.repository.table import PLAIN, Edition, Row, Table
 
@@ -163,11 +164,14 @@ class ReleaseRepository:
                 stages.discard(stage)
                 raise InfrastructureFault("the repository was published meanwhile; stage again")
             new_keys = signatures.new_keys(signed / KEY, self.root / KEY, keys)
-            content, others = self._signed(stage / "release" / self.format.text_name, signed)
+            keyring = Keyring.of(signed / KEY)
+            text = stage / "release" / self.format.text_name
+            content, others = self._signed(text, signed, keyring)
             commit, tables = files.sha256_of(content), plan.generation.tables
             point = self.root / self.format.commit_point
             with files.together(self._scratch) as made:
-                self._place_records(stage / "release" / STATEMENT, signed / ENVELOPE, made)
+                staged, sealed = text.with_name(STATEMENT), signed / ENVELOPE
+                self._place_records(staged, sealed, keyring, made)
                 for other, its in others.items():
                     after = _modified(point.with_name(other))
                     self._generations.keep_beside(commit, other, its, made, after=after)
@@ -213,28 +217,27 @@ class ReleaseRepository:
         if signed:
             self.format.refuse_unsigned(signed, key, keys, self.root)
 
-    def _signed(self, text: Path, signed: Path) -> tuple[bytes, dict[str, bytes]]:
+    def _signed(self, text: Path, signed: Path, keyring: Keyring) -> tuple[bytes, dict[str, bytes]]:
         """The commit point's content, and by their names that of the files beside it."""
-        key, content = signed / KEY, text.read_bytes()
-        others = {}
+        content, others = text.read_bytes(), {}
         point = self.format.commit_point.rpartition("/")[2]
+        if point != text.name:
+            # Clients prefer the commit point to the pair, which is never quite of one moment.
+            others[text.name] = content
+            content = signatures.clear_signed(signed / point, content, keyring)
         signature = self.format.detached_signature
-        with ThreadPoolExecutor() as threads:  # most of the time gpgv takes to start
-            detached = threads.submit(signatures.detached, signed / signature, text, key)
-            if point != text.name:
-                # Clients prefer the commit point to the pair, which is never quite of one moment.
-                others[text.name] = content
-                content = signatures.clear_signed(signed / point, content, key)
-            others[signature] = detached.result()
+        others[signature] = signatures.detached(signed / signature, text, keyring)
         return content, others
 
-    def _place_records(self, staged: Path, sealed: Path, made: files.Together) -> None:
+    def _place_records(
+        self, staged: Path, sealed: Path, keyring: Keyring, made: files.Together
+    ) -> None:
         """Publish the signed statement as the record of each file it is about."""
         if not staged.exists():
             return
-        payload, key = staged.read_bytes(), sealed.with_name(KEY)
+        payload = staged.read_bytes()
         envelope = signatures.read(sealed)
-        if open_sealed(envelope, key) != payload:
+        if open_sealed(envelope, keyring) != payload:
             raise BadRequest(f"{sealed} is about something else than what is staged")
         first, *others = (record_path(str(each.name)) for each in statements.read(payload).subject)
         made.write(self.root / first, envelope)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from workers.repository.generations import new_stamp
 from workers.repository.rpm import RpmFormat
 from workers.repository.table import PLAIN, Edition, Table
 from workers.signing.gnupg import Home, throw_away_key
+from workers.signing.openpgp import clear_signed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,11 +108,8 @@ def _make(which: RepositoryFormat, root: Path, packages: Path) -> list[dict[str,
 def _sign(which: RepositoryFormat, root: Path, home: Home) -> str:
     key = throw_away_key(home)
     point = root / which.commit_point
-    with ThreadPoolExecutor() as threads:  # most of the time gpg takes to start
-        exported = threads.submit(home.public_keys, [key.fingerprint])
-        signed = home.clear_sign([key], point.read_bytes())
-        files.write(root / KEY, exported.result())
-    files.write(point, signed)
+    files.write(root / KEY, home.public_keys([key.fingerprint]))
+    files.write(point, clear_signed([key], point.read_bytes()))
     return key.fingerprint
 
 

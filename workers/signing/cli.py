@@ -71,7 +71,8 @@ def metadata(
     opened = Home.of(home, make=False)
     keys = opened.keys(fingerprints, _kind_of(why["repository"]))
     made = None if record is None else read_record(record)
-    signed = sign_metadata(opened, keys, staged, out, why, trusted=trusted, record=made)
+    public_keys = opened.public_keys([*fingerprints, *trusted])
+    signed = sign_metadata(opened.path, keys, public_keys, staged, out, why, record=made)
     succeed({**asdict(signed), "warnings": _warnings(keys)})
 
 

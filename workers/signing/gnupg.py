@@ -6,16 +6,19 @@ import os
 import re
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, Self
+
+from pysequoia import PySigner, Tsk
+from pysequoia.packet import Packet, PacketPile, Tag
 
 from workers.outcome import BadRequest, InfrastructureFault
 from workers.public_keys import export
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 Kind = Literal["deb", "rpm"]
@@ -36,7 +39,8 @@ class Key:
     """A key that can sign."""
 
     fingerprint: str
-    expires: datetime | None = None
+    expires: datetime | None
+    signer: PySigner = field(repr=False)
 
     def warnings(self, now: datetime) -> list[str]:
         """What an operator should know before it is too late."""
@@ -91,16 +95,17 @@ class Home:
         problem = self._problem(who, found[0] if found else None, kind)
         if problem is not None:
             raise BadRequest(problem)
-        return found[0].key
+        (key,) = self._opened(found[:1])
+        return key
 
     def keys(self, fingerprints: Sequence[str], kind: Kind) -> list[Key]:
         """Keys that sign for a format; raises BadRequest when one of them cannot."""
-        listed = {each.key.fingerprint: each for each in self._listed(fingerprints)}
+        listed = {each.fingerprint: each for each in self._listed(fingerprints)}
         problems = [self._problem(each, listed.get(each), kind) for each in fingerprints]
         told = [problem for problem in problems if problem is not None]
         if told:
             raise BadRequest(told[0], "\n".join(told[1:]))
-        return [listed[each].key for each in fingerprints]
+        return self._opened([listed[each] for each in fingerprints])
 
     def public_keys(self, fingerprints: Sequence[str]) -> bytes:
         """Public keys, armoured, in one block; raises BadRequest if there are not just these."""
@@ -113,18 +118,6 @@ class Home:
             raise BadRequest(f"key {min(strangers)} has one of the keys as a subkey; remove it")
         return made
 
-    def clear_sign(self, keys: Sequence[Key], text: bytes) -> bytes:
-        """Text with its signatures around it (RFC 9580, section 7), by exactly these keys."""
-        return self._gpg(*_by(keys), "--clear-sign", text=text).encode()
-
-    def detached_signature(self, keys: Sequence[Key], text: bytes) -> bytes:
-        """Signatures of a text, armoured."""
-        return self._gpg(*_by(keys), "--armor", "--detach-sign", text=text).encode()
-
-    def binary_signature(self, key: Key, content: bytes) -> bytes:
-        """A key's signature of some bytes, without armour."""
-        return self._run(*_by([key]), "--detach-sign", text=content)
-
     def _listed(self, who: Sequence[str]) -> list[_Listed]:
         """What the home has of some keys; see gnupg's doc/DETAILS."""
         command = ("--batch", "--with-colons", "--with-secret", "--list-keys")
@@ -135,6 +128,37 @@ class Home:
             for fields, following in pairwise(lines)
             if fields[0] == "pub"
         ]
+
+    def _opened(self, listed: Sequence[_Listed]) -> list[Key]:
+        """Keys with their secrets, which their home gives to its owner only."""
+        names = [each.fingerprint for each in listed]
+        # Nobody is there to be asked for a passphrase.
+        told = ("--batch", "--pinentry-mode", "error", "--export-secret-keys")
+        found: dict[str, list[Packet]] = {}
+        its: list[Packet] = []
+        exported = self._run(*told, *names, fail=False)
+        for packet in PacketPile.from_bytes(exported) if exported else ():
+            if packet.tag == Tag.SecretKey:
+                its = found.setdefault(str(packet.fingerprint).upper(), [])
+            elif packet.tag == Tag.SecretSubkey:
+                its = []  # clients are given the key by its own name: no subkey signs
+            its.append(packet)
+        return [Key(e.fingerprint, e.expires, self._signer(e.fingerprint, found)) for e in listed]
+
+    def _signer(self, name: str, exported: Mapping[str, Sequence[Packet]]) -> PySigner:
+        if name not in exported:
+            raise BadRequest(
+                f"{self.path} does not hand out the secret key {name}: it must have no passphrase "
+                "and be on no card"
+            )
+        try:
+            return Tsk.from_packets(exported[name]).signer()
+        except (ValueError, RuntimeError) as error:
+            raise BadRequest(
+                f"key {name} is of no use: it is on a card, or on a curve that few clients know, "
+                "or its own signature is by an old digest; gpg --quick-set-expire makes that anew",
+                str(error)[:1000],
+            ) from error
 
     def _problem(self, who: str, found: _Listed | None, kind: Kind) -> str | None:
         """Why a key cannot sign what clients of a format accept."""
@@ -174,7 +198,8 @@ class Home:
 class _Listed:
     """A key as gpg(1) lists it."""
 
-    key: Key
+    fingerprint: str
+    expires: datetime | None
     validity: str
     algorithm: str
     bits: int
@@ -185,7 +210,8 @@ class _Listed:
     def of(cls, fields: Sequence[str], fingerprint: str) -> Self:
         expires = datetime.fromtimestamp(int(fields[6]), UTC) if fields[6] else None
         return cls(
-            Key(fingerprint, expires),
+            fingerprint,
+            expires,
             validity=fields[1],
             bits=int(fields[2]),
             algorithm=fields[3],
@@ -206,9 +232,3 @@ def throw_away_key(home: Home) -> Key:
         return home.key(_TEST_KEY, "deb")
     except BadRequest:
         return home.make_key("deb", _TEST_KEY)
-
-
-def _by(keys: Sequence[Key]) -> list[str]:
-    # With "!", this key and no subkey.
-    users = [word for key in keys for word in ("--local-user", f"{key.fingerprint}!")]
-    return ["--batch", *users, "--digest-algo", "SHA512"]

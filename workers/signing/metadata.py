@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from workers.files import sha256_of, write
+from workers.files import sha256_of, together
 from workers.outcome import BadRequest
 from workers.provenance.envelope import seal
 from workers.provenance.place import ENVELOPE, STATEMENT
@@ -16,13 +15,14 @@ from workers.public_keys import KEY
 from workers.repository.generations import moment
 from workers.signing.expected import check_statement
 from workers.signing.log import record_generation
+from workers.signing.openpgp import binary_signature, clear_signed, detached_signature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from workers.provenance.record import Record
-    from workers.signing.gnupg import Home, Key
+    from workers.signing.gnupg import Key
 
 _RELEASE, _REPOMD = "Release", "repomd.xml"
 _STAMP = rb"\d{8}T\d{6}\.\d{6}Z"
@@ -44,52 +44,48 @@ class Signed:
 
 
 def sign_metadata(
-    home: Home,
+    home: Path,
     keys: Sequence[Key],
+    public_keys: bytes,
     staged: Path,
     out: Path,
     why: Mapping[str, str],
     *,
-    trusted: Sequence[str] = (),
     record: Record | None = None,
 ) -> Signed:
     """Sign the one text in a folder, and the statement on what it publishes if there is one.
 
-    The signed files are made in another folder, with a file of the public keys by which clients
-    know the repository: ``keys``, and those of the fingerprints ``trusted``, which sign no more.
-    ``record`` tells where the packages come from that the generation adds, if it adds any.
+    The signed files are made in another folder, with a file of ``public_keys``, by which clients
+    know the repository: those of ``keys``, and of others that sign no more. ``record`` tells where
+    the packages come from that the generation adds, if it adds any.
 
-    What is signed is in the log, with ``why`` (build, requester, repository), before a signature
-    exists. Raises BadRequest for a statement that does not follow from the record, and for a
-    generation older than the newest that was signed for the repository.
+    What is signed is in the log in ``home``, with ``why`` (build, requester, repository), before a
+    signature exists. Raises BadRequest for a statement that does not follow from the record, and
+    for a generation older than the newest that was signed for the repository.
     """
     text = _text(staged)
     content = text.read_bytes()
     stamp = _stamp(text.name, content)
     names = [key.fingerprint for key in keys]
-    # Most of the time gpg takes to start: it is started several times at once.
-    with ThreadPoolExecutor() as threads:
-        exported = threads.submit(home.public_keys, [*names, *trusted])
-        to_sign = {text.name: content}
-        statement = staged / STATEMENT
-        if statement.is_file():
-            to_sign[STATEMENT] = statement.read_bytes()
-            check_statement(to_sign[STATEMENT], record, stamp)
-        made = {KEY: exported.result()}
-        about = {"generation": stamp, "key": ",".join(names), **why}
-        entries = [{"what": name, "sha256": sha256_of(it), **about} for name, it in to_sign.items()]
-        line = record_generation(home.path, why["repository"], stamp, entries)
-        signing = {}
-        if text.name == _RELEASE:
-            signing["InRelease"] = threads.submit(home.clear_sign, keys, content)
-            signing["Release.gpg"] = threads.submit(home.detached_signature, keys, content)
-        else:
-            signing["repomd.xml.asc"] = threads.submit(home.detached_signature, keys, content)
-        if STATEMENT in to_sign:
-            signing[ENVELOPE] = threads.submit(_sealed, home, keys, to_sign[STATEMENT])
-        made |= {name: signature.result() for name, signature in signing.items()}
-    for name, signature in made.items():
-        write(out / name, signature)
+    to_sign = {text.name: content}
+    statement = staged / STATEMENT
+    if statement.is_file():
+        to_sign[STATEMENT] = statement.read_bytes()
+        check_statement(to_sign[STATEMENT], record, stamp)
+    about = {"generation": stamp, "key": ",".join(names), **why}
+    entries = [{"what": name, "sha256": sha256_of(it), **about} for name, it in to_sign.items()]
+    line = record_generation(home, why["repository"], stamp, entries)
+    made = {KEY: public_keys}
+    if text.name == _RELEASE:
+        made["InRelease"] = clear_signed(keys, content)
+        made["Release.gpg"] = detached_signature(keys, content)
+    else:
+        made["repomd.xml.asc"] = detached_signature(keys, content)
+    if STATEMENT in to_sign:
+        made[ENVELOPE] = _sealed(keys, to_sign[STATEMENT])
+    with together(out) as signed:
+        for name, signature in made.items():
+            signed.write(out / name, signature)
     return Signed(sorted(made), line)
 
 
@@ -104,10 +100,10 @@ def _stamp(name: str, content: bytes) -> str:
     return stamp
 
 
-def _sealed(home: Home, keys: Sequence[Key], payload: bytes) -> bytes:
+def _sealed(keys: Sequence[Key], payload: bytes) -> bytes:
     by_name = {key.fingerprint: key for key in keys}
     return seal(
-        payload, list(by_name), lambda name, content: home.binary_signature(by_name[name], content)
+        payload, list(by_name), lambda name, content: binary_signature(by_name[name], content)
     )
 
 

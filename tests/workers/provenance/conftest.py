@@ -28,6 +28,7 @@ from tests.workers.repository.programs import CODENAME, ReleaseRepository
 from workers.provenance import audit
 from workers.provenance.envelope import seal
 from workers.signing.gnupg import Home, Key
+from workers.signing.openpgp import binary_signature, clear_signed, detached_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,35 +110,33 @@ class Audited:
         return self.root / "provenance" / f"{self.name(version)}.json"
 
     @property
-    def _signing(self) -> tuple[Home, Key]:
+    def _key(self) -> Key:
         kind, signer = self.release.package_format, self.release.signer
-        home = Home.of(signer.home)
-        return home, home.key(signer.fingerprints[kind], kind)
+        return Home.of(signer.home).key(signer.fingerprints[kind], kind)
 
     def sign_record(self, version: str, change: Callable[[dict[str, Any]], None]) -> None:
         """Change what a record says, and sign it again."""
         statement = json.loads(b64decode(json.loads(self.record(version).read_bytes())["payload"]))
         change(statement)
-        home, key = self._signing
+        key = self._key
         sealed = seal(
             json.dumps(statement).encode(),
             [key.fingerprint],
-            lambda _, content: home.binary_signature(key, content),
+            lambda _, content: binary_signature(key, content),
         )
         self.record(version).unlink()  # other files may share it
         self.record(version).write_bytes(sealed)
 
     def sign_text(self, change: Callable[[str], str]) -> None:
         """Change the published generation's text, and sign it again, there and as a snapshot."""
-        home, key = self._signing
-        point = commit_point(self.release)
+        key, point = self._key, commit_point(self.release)
         is_deb = self.release.package_format == "deb"
         plain = point.with_name("Release") if is_deb else point
         text = change(plain.read_text()).encode()
         made = {plain.name: text}
-        detached = home.detached_signature([key], text)
+        detached = detached_signature([key], text)
         if is_deb:
-            made |= {"InRelease": home.clear_sign([key], text), "Release.gpg": detached}
+            made |= {"InRelease": clear_signed([key], text), "Release.gpg": detached}
         else:
             made |= {"repomd.xml.asc": detached}
         for folder in (point.parent, self.snapshot(self.stamps[0]).parent):

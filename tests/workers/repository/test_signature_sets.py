@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from pysequoia import ArmorKind, armor
+from pysequoia.packet import PacketPile
 
 from tests.workers.repository.programs import end_agent
 from workers.outcome import BadRequest
-from workers.repository import signatures
+from workers.repository.signatures import Keyring
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_ARMOUR = b"-----BEGIN PGP SIGNATURE-----"
 _THEN, _LATER = "20200601T000000", "20210601T000000"
 
 
@@ -35,11 +38,11 @@ class _People:
             check=True,
         ).stdout
 
-    def key(self, *names: str) -> Path:
-        """A file of their public keys."""
+    def ring(self, *names: str) -> Keyring:
+        """Their public keys."""
         path = self.folder / f"{'-'.join(names)}.asc"
         path.write_bytes(self.gpg("--armor", "--export", *names))
-        return path
+        return Keyring.of(path)
 
     def signed(self, *names: str, text: bytes = b"text\n", at: str = _THEN) -> bytes:
         by = [word for name in names for word in ("--local-user", name)]
@@ -60,25 +63,33 @@ def people(tmp_path: Path) -> Iterator[_People]:
 def test_either_of_two_keys_is_enough(people: _People) -> None:
     both = people.signed("Ann", "Ben")
     for known in (("Ann",), ("Ben",), ("Ann", "Ben")):
-        assert signatures.opened(both, people.key(*known)) == b"text\n"
+        assert people.ring(*known).opened(both) == b"text"
     with pytest.raises(BadRequest, match="not signed by a key in"):
-        signatures.opened(people.signed("Ann"), people.key("Ben"))
+        people.ring("Ben").opened(people.signed("Ann"))
 
 
 def test_a_wrong_signature_beside_a_good_one_is_refused(people: _People) -> None:
-    text, forged = people.folder / "text", people.folder / "signature"
-    text.write_bytes(b"text\n")
+    text = b"text\n"
     for_it, for_other = (
         people.gpg("--local-user", name, "--detach-sign", text=content)
-        for name, content in (("Ann", b"text\n"), ("Ben", b"another\n"))
+        for name, content in (("Ann", text), ("Ben", b"another\n"))
     )
-    both = people.key("Ann", "Ben")
-    forged.write_bytes(for_it)
-    assert signatures.detached(forged, text, both) == for_it
+    both = people.ring("Ann", "Ben")
+    assert both.has_signed(text, for_it)
     for content in (for_it + for_other, for_other + for_it):
-        forged.write_bytes(content)
-        with pytest.raises(BadRequest, match="is no signature"):
-            signatures.detached(forged, text, both)
+        assert not both.has_signed(text, content)
+        assert people.ring("Ann").has_signed(text, content)  # of a stranger's nothing is known
+
+
+def test_a_wrong_signature_around_a_text_is_refused(people: _People) -> None:
+    ours, others = people.signed("Ann"), people.signed("Ben", text=b"another\n")
+    armours = [content[content.index(_ARMOUR) :] for content in (ours, others)]
+    packets = b"".join(bytes(packet) for it in armours for packet in PacketPile.from_bytes(it))
+    both = ours.removesuffix(armours[0]) + armor(packets, ArmorKind.Signature).encode()
+    assert people.ring("Ann").opened(both) == b"text"
+    for known in (("Ben",), ("Ann", "Ben")):
+        with pytest.raises(BadRequest, match="not signed by a key in"):
+            people.ring(*known).opened(both)
 
 
 def test_what_was_signed_before_a_key_expired_stays_signed(people: _People) -> None:
@@ -89,14 +100,14 @@ def test_what_was_signed_before_a_key_expired_stays_signed(people: _People) -> N
         if line.startswith("fpr:")
     ]
     people.gpg("--quick-set-expire", listed.split(":")[9], "2d")
-    key = people.key("Ann")
-    assert signatures.opened(before, key) == b"text\n"
+    ring = people.ring("Ann")
+    assert ring.opened(before) == b"text"
     with pytest.raises(BadRequest, match="not signed by a key in"):
-        signatures.opened(after, key)
+        ring.opened(after)
 
 
 def test_what_a_revoked_key_signed_counts_for_nothing(people: _People) -> None:
-    signed = people.signed("Ann")
+    signed, both = people.signed("Ann"), people.signed("Ann", "Ben")
     (written,) = [
         path.read_text()
         for path in (people.home / "openpgp-revocs.d").iterdir()
@@ -104,4 +115,5 @@ def test_what_a_revoked_key_signed_counts_for_nothing(people: _People) -> None:
     ]
     people.gpg("--import", text=written.replace(":-----BEGIN", "-----BEGIN").encode())
     with pytest.raises(BadRequest, match="not signed by a key in"):
-        signatures.opened(signed, people.key("Ann"))
+        people.ring("Ann").opened(signed)
+    assert people.ring("Ann", "Ben").opened(both) == b"text"

@@ -19,12 +19,21 @@ def _make(home: Path, kind: str = "deb", *more: str) -> str:
     return str(made["fingerprint"])
 
 
-def _given(home: Path, algorithm: str, usage: str = "sign", *, made: str = "now") -> str:
+def _given(
+    home: Path,
+    algorithm: str,
+    usage: str = "sign",
+    *,
+    made: str = "now",
+    passphrase: str = "",
+    digest: str = "SHA512",
+) -> str:
     """The fingerprint of a key that somebody brings along."""
     if not home.exists():
         home.mkdir(mode=0o700)
     time = () if made == "now" else ("--faked-system-time", made)
-    command = ("--status-fd", "1", "--batch", "--yes", "--passphrase", "", *time)
+    told = ("--pinentry-mode", "loopback", "--passphrase", passphrase)
+    command = ("--status-fd", "1", "--batch", "--yes", *told, "--cert-digest-algo", digest, *time)
     expires = "never" if made == "now" else "1y"
     result = subprocess.run(
         [
@@ -124,6 +133,7 @@ def test_an_expired_key_signs_nothing(home: Path) -> None:
         ("deb", "rsa2048", "sign", None),
         ("deb", "nistp256", "sign", None),
         ("deb", "ed25519", "cert", "cannot sign itself"),
+        ("deb", "brainpoolP256r1", "sign", "on a curve that few clients know"),
     ],
 )
 def test_a_key_that_clients_do_not_accept_signs_nothing(
@@ -134,6 +144,21 @@ def test_a_key_that_clients_do_not_accept_signs_nothing(
         succeeded(outcome)
     else:
         assert told in refused(outcome, 2)
+
+
+def test_a_key_that_an_old_digest_vouches_for_signs_nothing_until_made_anew(home: Path) -> None:
+    key = _given(home, "rsa3072", digest="SHA1")
+    assert "gpg --quick-set-expire makes that anew" in refused(_check(home, "rpm", key), 2)
+    whose = ("--homedir", str(home), "--batch", "--passphrase", "")
+    command = ["gpg", *whose, "--quick-set-expire", key, "2y"]
+    subprocess.run(command, check=True, capture_output=True)
+    succeeded(_check(home, "rpm", key))
+
+
+def test_a_key_with_a_passphrase_signs_nothing(home: Path) -> None:
+    """Not even while its home knows the passphrase: tomorrow it might not."""
+    outcome = _check(home, "deb", _given(home, "ed25519", passphrase="open"))
+    assert "it must have no passphrase" in refused(outcome, 2)
 
 
 def test_all_that_is_wrong_with_keys_is_told_at_once(home: Path) -> None:

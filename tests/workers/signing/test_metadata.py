@@ -55,8 +55,8 @@ class _Desk:
             export = ["gpg", "--homedir", str(self.home), "--export", key]
             subprocess.run(export, stdout=file, check=True)
         command = ["gpgv", "--status-fd", "1", "--keyring", str(keyring), *map(str, arguments)]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        return f"[GNUPG:] VALIDSIG {key}" in result.stdout
+        result = subprocess.run(command, capture_output=True, check=False)
+        return f"[GNUPG:] VALIDSIG {key}".encode() in result.stdout
 
 
 @pytest.fixture
@@ -85,6 +85,16 @@ def test_while_keys_are_exchanged_either_is_enough(desk: _Desk) -> None:
     for key in desk.keys:
         assert desk.accepted_by(key, out / "InRelease")
         assert desk.accepted_by(key, out / "Release.gpg", desk.folder / "staged/Release")
+
+
+def test_no_subkey_signs(desk: _Desk) -> None:
+    """It would be unknown to clients that were given the key before it had one."""
+    whose = ("--homedir", str(desk.home), "--batch", "--passphrase", "")
+    command = ["gpg", *whose, "--quick-add-key", desk.keys[0], "ed25519", "sign", "never"]
+    subprocess.run(command, check=True, capture_output=True)
+    outcome, out = desk.sign("Release", _EARLY)
+    succeeded(outcome)
+    assert desk.accepted_by(desk.keys[0], out / "InRelease")
 
 
 def test_repomd_gets_a_detached_signature(desk: _Desk) -> None:
