@@ -151,14 +151,15 @@ class ReleaseRepository:
         fingerprints are among ``keys``. The newest ``generations`` stay, and those replaced less
         than ``seconds`` ago. Raises BadRequest for another key, and for a signature that is not by
         one of them over the staged text; InfrastructureFault when another generation was committed
-        since it was staged.
+        since it was staged, or another stage took its place.
         """
         with self._locked(), files.full_disk_told(self.root):
             stages = self._stages
             stage = stages.folder(name)
             plan = stages.plan(stage)
             if plan is None:
-                raise BadRequest(f"there is no stage {name} in {self.root}")
+                # Discarded for its age, or for another that brought the same path.
+                raise InfrastructureFault(f"{self.root} has no stage {name} any more; stage again")
             before = self._commit()
             if plan.generation.base != before:
                 stages.discard(stage)
