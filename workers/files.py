@@ -68,6 +68,7 @@ class Together:
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
         self._partials: dict[Path, Path] = {}
+        self._folders: set[Path] = set()
 
     def write(self, path: Path, content: bytes, *, after: float = 0) -> None:
         """Write a file; ``after`` is as of :func:`write`."""
@@ -99,8 +100,9 @@ class Together:
                 partial.unlink(missing_ok=True)
 
     def _partial(self, path: Path) -> Path:
-        for folder in (self._scratch, path.parent):
+        for folder in {self._scratch, path.parent} - self._folders:
             folder.mkdir(parents=True, exist_ok=True)
+            self._folders.add(folder)
         self._partials[path] = _partial_name(self._scratch, path)
         return self._partials[path]
 

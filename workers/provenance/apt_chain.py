@@ -136,7 +136,7 @@ class AptChain:
             with findings.damage_noted(path), findings.listed(path, content, point) as local:
                 if local is None:
                     continue
-                with unpacked(local, encoding, plain) as text:
+                with unpacked(local, encoding, plain.size, plain.sha256) as text:
                     if not was_read:
                         _read_index(kind, text, found)
                     was_read = True

@@ -31,7 +31,10 @@ _HEAD = 1000  # bytes that a document's first tags fit in
 class _File:
     path: str
     content: Content
-    unpacked: Content
+    size: int
+    """Bytes that it unpacks to."""
+    sha256: str | None
+    """Of these, where it is told."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class RpmChain:
             with findings.damage_noted(path), findings.listed(path, file.content, point) as local:
                 if local is None:
                     continue
-                with unpacked(local, path.rpartition(".")[2], file.unpacked) as text:
+                encoding = path.rpartition(".")[2]
+                with unpacked(local, encoding, file.size, file.sha256) as text:
                     told[kind] = _read_metadata(kind, text, found)
                 if told[kind] != told.get("primary", told[kind]):
                     findings.note(path, "changed", "it tells of other packages than primary")
@@ -126,7 +130,9 @@ def _read_repomd(content: bytes) -> _Repomd:
         # Of several kinds of one index clients choose, and none may be overlooked.
         raise BadRequest(f"it lists other metadata than {', '.join(_KINDS)}")
     if any(
-        record.location_base or {record.checksum_type, record.checksum_open_type} != {"sha256"}
+        record.location_base
+        or record.checksum_type != "sha256"
+        or record.checksum_open_type not in (None, "sha256")
         for record in records
     ):
         raise BadRequest("it lists metadata that is elsewhere, or without its SHA-256")
@@ -134,7 +140,8 @@ def _read_repomd(content: bytes) -> _Repomd:
         record.type: _File(
             record.location_href,
             Content(record.checksum, record.size),
-            Content(record.checksum_open, record.size_open),
+            record.size_open,
+            record.checksum_open,
         )
         for record in records
     }

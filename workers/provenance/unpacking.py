@@ -35,27 +35,27 @@ class Content:
 
 
 @contextmanager
-def unpacked(packed: Path, encoding: str, content: Content) -> Iterator[Path]:
+def unpacked(packed: Path, encoding: str, size: int, sha256: str | None) -> Iterator[Path]:
     """A file with what an index file unpacks to; ``encoding`` is the ending of its name.
 
-    Raises BadRequest if that is not the content told.
+    Raises BadRequest if that has not this size in bytes, or not this SHA-256 if one is told.
     """
     if encoding not in ENCODINGS:
         raise BadRequest(f"nobody knows how to unpack {encoding!a}")
-    if content.size > _MOST_UNPACKED:
-        raise BadRequest(f"it unpacks to {content.size} bytes, more than {_MOST_UNPACKED}")
-    digest, size = hashlib.sha256(), 0
+    if size > _MOST_UNPACKED:
+        raise BadRequest(f"it unpacks to {size} bytes, more than {_MOST_UNPACKED}")
+    digest, read = hashlib.sha256(), 0
     with tempfile.NamedTemporaryFile() as plain:
         try:
             for chunk in ENCODINGS[encoding](packed):
                 digest.update(chunk)
-                size += len(chunk)
-                if size > content.size:
+                read += len(chunk)
+                if read > size:
                     break
                 plain.write(chunk)
         except _DAMAGES as error:
             raise BadRequest(f"it cannot be unpacked: {error}") from error
-        if (digest.hexdigest(), size) != (content.sha256, content.size):
+        if read != size or sha256 not in (None, digest.hexdigest()):
             raise BadRequest("what is in it is not what was listed")
         plain.flush()
         yield Path(plain.name)

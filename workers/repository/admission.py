@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
     from pathlib import Path
 
+    from workers.repository.edition import Edition
     from workers.repository.formats import RepositoryFormat
-    from workers.repository.table import Edition, Row
+    from workers.repository.table import Row
 
 
 @dataclass(frozen=True)

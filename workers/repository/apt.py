@@ -46,6 +46,8 @@ _CONTENTS_COLUMN = 55
 class BinaryLayout:
     """``Packages`` and ``Contents``."""
 
+    tells_plain = True
+    """Or apt reads no package, and says nothing of it."""
     columns: ClassVar[dict[str, tuple[Encoding, ...]]] = {
         "Packages": ("gz", "xz"),
         "Contents": ("gz",),
@@ -173,7 +175,6 @@ class AptFormat:
         ]
         for table in tables.values():
             for column, stored in table.files.items():
-                # The plain one as well, or apt reads no package and says nothing of it.
                 for encoding, file in stored.items():
                     name = f"{_PATHS[column]}{f'.{encoding}' if encoding else ''}"
                     lines.append(f" {file.sha256} {file.size} {name}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import zstandard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Encoding = Literal["", "gz", "xz", "zst"]
 """How an index is compressed, the ending of its file's name; '' is not at all."""
@@ -26,9 +26,18 @@ Encoding = Literal["", "gz", "xz", "zst"]
 _GZIP_LEVEL = 6
 _ZSTD_LEVEL = 9
 # Pieces are small: a larger dictionary would cost more to set up than it saves.
-_XZ_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20}]
+_XZ_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 4, "dict_size": 1 << 20}]
 _XZ_HEADER = 12
 _XZ_FOOTER = 12
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a piece lies: its bytes in the file, bytes before compression, xz's unpadded size."""
+
+    length: int
+    size: int
+    unpadded: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,34 +45,25 @@ class Piece:
     """One piece, compressed."""
 
     body: bytes
-    size: int
-    """Bytes before compression."""
-    unpadded: int = 0
-    """Xz: bytes of the block without its padding."""
+    cut: Cut
 
 
 def compress(encoding: Encoding, text: bytes) -> Piece:
-    """Compress a piece; the same text always gives the same piece."""
-    match encoding:
-        case "":
-            return Piece(text, len(text))
-        case "gz":
-            return Piece(gzip.compress(text, _GZIP_LEVEL, mtime=0), len(text))
-        case "zst":
-            return Piece(zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(text), len(text))
-        case "xz":
-            return _xz_block(text)
-
-
-def join(encoding: Encoding, pieces: Sequence[Piece]) -> bytes:
-    """One file of all pieces, in their order."""
-    bodies = b"".join(piece.body for piece in pieces)
+    """Compress a piece; the same text always gives the same piece, and none is nothing."""
+    if not text:
+        return Piece(b"", Cut(0, 0))
     if encoding == "xz":
-        index = _xz_index(pieces)
-        return _xz_header() + bodies + index + _xz_footer(index)
-    if encoding and not pieces:
-        return compress(encoding, b"").body
-    return bodies
+        return _xz_block(text)
+    body = _compressed(encoding, text)
+    return Piece(body, Cut(len(body), len(text)))
+
+
+def join(encoding: Encoding, bodies: Iterable[bytes | memoryview], cuts: Sequence[Cut]) -> bytes:
+    """One file of all pieces, in their order; several of them may be one body."""
+    if encoding == "xz":
+        index = _xz_index(cuts)
+        return b"".join((_xz_header(), *bodies, index, _xz_footer(index)))
+    return b"".join(bodies) or _compressed(encoding, b"")
 
 
 def offset(encoding: Encoding) -> int:
@@ -71,15 +71,26 @@ def offset(encoding: Encoding) -> int:
     return _XZ_HEADER if encoding == "xz" else 0
 
 
+def _compressed(encoding: Encoding, text: bytes) -> bytes:
+    match encoding:
+        case "gz":
+            return gzip.compress(text, _GZIP_LEVEL, mtime=0)
+        case "zst":
+            return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(text)
+        case "xz":
+            return lzma.compress(text, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=_XZ_FILTERS)
+        case "":
+            return text
+
+
 def _xz_block(text: bytes) -> Piece:
-    stream = lzma.compress(text, lzma.FORMAT_XZ, check=lzma.CHECK_CRC32, filters=_XZ_FILTERS)
-    if not text:
-        return Piece(b"", 0)
+    stream = _compressed("xz", text)
     (backward,) = struct.unpack_from("<I", stream, len(stream) - _XZ_FOOTER + 4)
     index_at = len(stream) - _XZ_FOOTER - (backward + 1) * 4
     # Index indicator, number of records (one), then the record itself.
     unpadded, _ = _read_number(stream, index_at + 2)
-    return Piece(stream[_XZ_HEADER:index_at], len(text), unpadded)
+    body = stream[_XZ_HEADER:index_at]
+    return Piece(body, Cut(len(body), len(text), unpadded))
 
 
 def _xz_flags() -> bytes:
@@ -90,11 +101,11 @@ def _xz_header() -> bytes:
     return b"\xfd7zXZ\x00" + _xz_flags() + struct.pack("<I", zlib.crc32(_xz_flags()))
 
 
-def _xz_index(pieces: Sequence[Piece]) -> bytes:
-    records = [piece for piece in pieces if piece.size]
+def _xz_index(cuts: Sequence[Cut]) -> bytes:
+    records = [cut for cut in cuts if cut.size]
     index = bytearray(b"\x00" + _number(len(records)))
-    for piece in records:
-        index += _number(piece.unpadded) + _number(piece.size)
+    for cut in records:
+        index += _number(cut.unpadded) + _number(cut.size)
     index += bytes(-len(index) % 4)
     return bytes(index) + struct.pack("<I", zlib.crc32(index))
 

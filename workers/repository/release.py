@@ -27,6 +27,7 @@ from workers.repository.admission import (
     proposals,
     refuse_other_than_built,
 )
+from workers.repository.edition import Edition
 from workers.repository.formats import TEXTS
 from workers.repository.generations import (
     INDEX,
@@ -42,11 +43,11 @@ from workers.repository.generations import (
 )
 from workers.repository.ledger import Ledger
 from workers.repository.package import Published, newest
-from workers.repository.shelf import Shelf
+from workers.repository.shelf import Known, Shelf
 from workers.repository.shown import Shown
 from workers.repository.signatures import Keyring
 from workers.repository.stages import Plan, Stages
-from workers.repository.table import PLAIN, Edition, Row, Table
+from workers.repository.table import PLAIN, Row, Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -73,7 +74,7 @@ class ReleaseRepository:
         admission = Admission(self.root, self.format, generation.brought, unpublished)
         accepted = []
         for name, proposed in proposals(self.format, packages, self.root).items():
-            edition = self._edition(name, generation.tables.get(name, Table()), {})
+            edition = self._edition(name, generation.tables.get(name, Table()), Known())
             for package in proposed:
                 admission.is_new(edition, package)
                 accepted.append(package.row.package)
@@ -95,7 +96,7 @@ class ReleaseRepository:
             by_table = proposals(self.format, packages, self.root)
             self._make_room(package for proposed in by_table.values() for package in proposed)
             admission = Admission(self.root, self.format, base.brought, frozenset())
-            known: dict[str, bytes] = {}
+            known = Known()
             tables, new = dict(base.tables), list[Proposal]()
             editions = {}
             for name, proposed in by_table.items():
@@ -112,7 +113,7 @@ class ReleaseRepository:
                 checked = threads.submit(self._refuse_unsigned, signed, packages / KEY, keys)
                 for name, edition in editions.items():
                     tables[name], made = edition.finish()
-                    known |= made
+                    known.contents.update(made)
                 checked.result()
             return self._write_stage(base, "publish", tables, known, new, record)
 
@@ -120,7 +121,7 @@ class ReleaseRepository:
         """Prepare a generation that differs from the last in its date; answers as :meth:`stage`."""
         with self._locked(), files.full_disk_told(self.root):
             base = self._prepare()
-            return self._write_stage(base, "refresh", base.tables, {}, [], None)
+            return self._write_stage(base, "refresh", base.tables, Known(), [], None)
 
     def stage_rollback(self, stamp: str) -> dict[str, Any]:
         """Prepare a generation that lists what an older one listed; answers as :meth:`stage`.
@@ -132,7 +133,9 @@ class ReleaseRepository:
             for line in self._generations.committed(self._commit()):
                 if line.stamp == stamp:
                     tables = self._generations.read(line.commit).tables
-                    return self._write_stage(base, f"rollback to {stamp}", tables, {}, [], None)
+                    return self._write_stage(
+                        base, f"rollback to {stamp}", tables, Known(), [], None
+                    )
         kept = ", ".join(line.stamp for line in self._generations.committed(self._commit()))
         raise BadRequest(f"generation {stamp!a} is not kept; there are {kept or 'none'}")
 
@@ -265,20 +268,20 @@ class ReleaseRepository:
                 self._finish(commit, present)
         return present
 
-    def _complete(self, tables: Mapping[str, Table], known: dict[str, bytes]) -> dict[str, Table]:
+    def _complete(self, tables: Mapping[str, Table], known: Known) -> dict[str, Table]:
         """All tables of the format, encoded as it has them; those never written are empty."""
         complete = dict(tables)
         for name in self.format.layouts:
-            edition = self._edition(name, tables.get(name, Table()), known)
-            if not edition.is_encoded:
-                complete[name], made = edition.finish()
-                known |= made
+            table = tables.get(name, Table())
+            if not table.is_encoded_for(self.format.layouts[name]):
+                complete[name], made = self._edition(name, table, known).finish()
+                known.contents.update(made)
         return complete
 
-    def _edition(self, name: str, table: Table, known: dict[str, bytes]) -> Edition:
-        """A table to be read; ``known`` holds contents by SHA-256, and gets those read."""
-        shelf = Shelf(self.root, self.format, name, known)
-        return Edition(table, self.format.layouts[name], shelf)
+    def _edition(self, name: str, table: Table, known: Known) -> Edition:
+        """A table to be read; ``known`` is what was read already, and gets what is read."""
+        shelf = Shelf(self.root, self.format, name, known.contents)
+        return Edition(table, self.format.layouts[name], shelf, known.rows)
 
     def _enter(self, edition: Edition, row: Row, keep: int) -> None:
         name = row.package.name
@@ -291,7 +294,7 @@ class ReleaseRepository:
         base: Generation,
         reason: str,
         listed: Mapping[str, Table],
-        known: dict[str, bytes],
+        known: Known,
         new: Sequence[Proposal],
         record: Record | None,
     ) -> dict[str, Any]:
@@ -314,7 +317,7 @@ class ReleaseRepository:
                 for path in sorted(missing & set(sources)):
                     made.copy(sources[path], self.root / path)
                 for path in sorted(missing & set(indexes)):
-                    made.write(self.root / path, known[indexes[path]])
+                    made.write(self.root / path, known.contents[indexes[path]])
                 if record is not None and new:
                     subjects = {path: of for p in new for path, of in p.digests.items()}
                     statement = statements.make(record, subjects, stamp)
@@ -331,7 +334,7 @@ class ReleaseRepository:
         base: Generation,
         reason: str,
         tables: dict[str, Table],
-        known: dict[str, bytes],
+        known: Known,
     ) -> tuple[Generation, Line]:
         added: list[Row] = []
         removed: list[Row] = []

@@ -55,6 +55,9 @@ _PRIMARY = re.compile(
 class RpmLayout:
     """``primary``, ``filelists`` and ``other``."""
 
+    tells_plain = False
+    """Clients check what they fetch, which is compressed."""
+
     def __init__(self, compression: Encoding) -> None:
         self.columns: Mapping[str, tuple[Encoding, ...]] = dict.fromkeys(_TOPS, (compression,))
 
@@ -147,12 +150,11 @@ class RpmFormat:
         repomd = cr.Repomd()
         repomd.set_revision(stamp)
         for column, encoding, packed in _packed(tables):
-            plain = tables[PACKAGES].files[column][PLAIN]
             record = cr.RepomdRecord(column, None)
             record.location_href = self.index_path(PACKAGES, column, encoding, packed.sha256)
-            record.checksum_type = record.checksum_open_type = "sha256"
+            record.checksum_type = "sha256"
             record.checksum, record.size = packed.sha256, packed.size
-            record.checksum_open, record.size_open = plain.sha256, plain.size
+            record.size_open = packed.unpacked
             record.timestamp = int(moment(stamp).timestamp())
             repomd.set_record(record)
         repomd.sort_records()

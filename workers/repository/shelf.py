@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers import files
@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
     from workers.repository.formats import RepositoryFormat
     from workers.repository.joined import Encoding
-    from workers.repository.table import Part
+    from workers.repository.table import Part, Row
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was read of a repository, or made, and need not be read again while it is locked."""
+
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """Index files and texts by their SHA-256."""
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    """Of parts, by the SHA-256 of their texts."""
 
 
 @dataclass(frozen=True)

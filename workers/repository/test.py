@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ from workers.names import identifier
 from workers.outcome import BadRequest
 from workers.public_keys import KEY
 from workers.repository.apt import AptFormat
+from workers.repository.edition import Edition
 from workers.repository.generations import new_stamp
 from workers.repository.rpm import RpmFormat
-from workers.repository.table import PLAIN, Edition, Table
-from workers.signing.gnupg import Home, throw_away_key
+from workers.repository.table import PLAIN, Table
+from workers.signing.gnupg import Home, Key, throw_away_key
 from workers.signing.openpgp import clear_signed
 
 if TYPE_CHECKING:
@@ -50,10 +52,13 @@ def publish_test_repository(
     )
     fingerprints: list[str] = []
     try:
-        with files.full_disk_told(root.parent):
-            made = _make(which, partial, packages)
+        with files.full_disk_told(root.parent), ThreadPoolExecutor() as threads:
+            key = None
             if package_format == "deb":
-                fingerprints.append(_sign(which, partial, Home.of(home)))
+                key = threads.submit(_key, Home.of(home))  # gpg takes its time
+            made = _make(which, partial, packages)
+            if key is not None:
+                fingerprints.append(_sign(which, partial, *key.result()))
             partial.chmod(0o755)
             try:
                 partial.rename(root)
@@ -82,7 +87,7 @@ def _make(which: RepositoryFormat, root: Path, packages: Path) -> list[dict[str,
     scratch = root / PARTIAL
     with files.together(scratch) as made:
         for table, rows in which.read(packages, root).items():
-            edition = Edition(Table(), which.layouts[table], _Nothing())
+            edition = Edition(Table(), which.layouts[table], _Nothing(), {})
             sources: dict[str, Path] = {}
             for row, own in rows:
                 edition.put(row.package.name, [*edition.rows_of(row.package.name), row])
@@ -105,10 +110,15 @@ def _make(which: RepositoryFormat, root: Path, packages: Path) -> list[dict[str,
     return listed
 
 
-def _sign(which: RepositoryFormat, root: Path, home: Home) -> str:
+def _key(home: Home) -> tuple[Key, bytes]:
+    """The throw-away key, and its public half for clients."""
     key = throw_away_key(home)
+    return key, home.public_keys([key.fingerprint])
+
+
+def _sign(which: RepositoryFormat, root: Path, key: Key, public: bytes) -> str:
     point = root / which.commit_point
-    files.write(root / KEY, home.public_keys([key.fingerprint]))
+    files.write(root / KEY, public)
     files.write(point, clear_signed([key], point.read_bytes()))
     return key.fingerprint
 

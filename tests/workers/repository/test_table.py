@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.repository.apt import AptFormat, BinaryLayout
+from workers.repository.edition import Edition
 from workers.repository.package import Published
-from workers.repository.table import PLAIN, Edition, Row, Table
+from workers.repository.table import PLAIN, Row, Table
 
 if TYPE_CHECKING:
     from workers.repository.joined import Encoding
@@ -40,7 +41,7 @@ class _Kept:
         self.files: dict[str, bytes] = {}
 
     def edition(self) -> Edition:
-        return Edition(self.table, _LAYOUT, self)
+        return Edition(self.table, _LAYOUT, self, {})
 
     def put(self, rows: dict[str, list[Row]]) -> None:
         edition = self.edition()
