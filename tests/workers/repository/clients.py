@@ -122,7 +122,9 @@ class Dnf(Client):
         if not configuration.exists():
             self._configure(configuration)
         always = ("--quiet", "--config", str(configuration), "--releasever", "1")
-        return _run(("dnf", *always, *command), self.state, {})
+        # The agent that it starts to read keys would stay.
+        alone = ("unshare", "--pid", "--fork", "--kill-child")
+        return _run((*alone, "dnf", *always, *command), self.state, {})
 
     def _configure(self, configuration: Path) -> None:
         (self.state / "root").mkdir(parents=True, exist_ok=True)
