@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from workers.provenance.findings import Findings
 
-_LONGEST_PLAN = 256 << 20  # bytes; it holds the parts of all indexes
+_LONGEST_PLAN = 256 << 20  # bytes; a first one names all files of a repository
 
 
 class _Line(BaseModel):

@@ -40,7 +40,6 @@ _PATHS = {
 _FIRST_LETTERS = 4  # Debian's pools file libfoo under libf
 _WANTED = re.compile(r"^(Package|Version|Architecture|Filename|SHA256|Directory): (.*)$", re.M)
 _SOURCE_FILES = re.compile(r"^Checksums-Sha256:[^\n]*\n((?: .*\n)+)", re.M)
-_CONTENTS_COLUMN = 55
 
 
 class BinaryLayout:
@@ -237,7 +236,7 @@ def _binary(path: Path) -> tuple[Row, dict[str, Path]]:
     fields["SHA256"] = digest
     where = f"{fields.get('Section', 'unknown')}/{name}"
     contents = "".join(
-        f"{listed:<{_CONTENTS_COLUMN}} {where}\n"
+        f"{listed} {where}\n"
         for member in members
         if not member.isdir() and (listed := member.name.removeprefix("./")).isprintable()
     )

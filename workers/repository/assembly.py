@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from workers.repository.joined import Cut, Encoding, Piece, compress, join, offset
@@ -28,24 +29,23 @@ def assembled(
     With it come by SHA-256 the contents of its files and of its new texts.
     """
     # Compression takes the most time in small repositories, digests of all they say in large ones:
-    # both are done at once, on all cores.
-    with ThreadPoolExecutor() as threads:
-        stretches = [
-            _Kept(table, shelf, run) if isinstance(run, range) else _Draft.of(run, layout, threads)
-            for run in runs
-        ]
-        rows = sum(stretch.rows for stretch in stretches)
-        around = {
-            column: (layout.head(column, rows).encode(), layout.tail(column).encode())
-            for column in layout.columns
-        }
-        plain = _plain(stretches, around, threads) if layout.tells_plain else {}
-        parts = [part for stretch in stretches for part in stretch.parts]
+    # both are done on other cores, while files are joined here.
+    threads = _threads(os.getpid())
+    stretches = [
+        _Kept(table, shelf, run) if isinstance(run, range) else _Draft.of(run, layout, threads)
+        for run in runs
+    ]
+    rows = sum(stretch.rows for stretch in stretches)
+    around = {
+        column: (layout.head(column, rows).encode(), layout.tail(column).encode())
+        for column in layout.columns
+    }
+    plain = _plain(stretches, around, threads) if layout.tells_plain else {}
+    parts = [part for stretch in stretches for part in stretch.parts]
     made = Table(parts, {}, {})
     contents = {part.sha256: text for each in stretches for part, text in each.new_texts()}
     for column, encodings in layout.columns.items():
-        made.heads[column] = {}
-        made.files[column] = {PLAIN: plain[column]} if column in plain else {}
+        made.heads[column], made.files[column] = {}, {}
         for encoding in encodings:
             head, tail = (compress(encoding, text) for text in around[column])
             cuts = [head.cut, *(part.cuts[column][encoding] for part in parts), tail.cut]
@@ -55,7 +55,16 @@ def assembled(
             made.heads[column][encoding] = head.cut
             made.files[column][encoding] = stored
             contents[stored.sha256] = content
+    for column, digest in plain.items():
+        made.files[column][PLAIN] = digest.result()
     return made, contents
+
+
+@cache
+def _threads(process: int) -> ThreadPoolExecutor:
+    """Threads of a process, which stay: to start one takes about as long as a part to compress."""
+    del process  # they do not survive a fork
+    return ThreadPoolExecutor(thread_name_prefix="index")
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ class _Draft:
         pieces = {
             (column, encoding): threads.submit(compress, encoding, texts[column])
             for column, encodings in layout.columns.items()
-            for encoding in encodings
+            for encoding in sorted(encodings, reverse=True)  # xz takes the longest
         }
         return cls(rows[0].package.name, len(rows), texts, pieces)
 
@@ -139,15 +148,13 @@ def _plain(
     stretches: Iterable[_Kept | _Draft],
     around: Mapping[str, tuple[bytes, bytes]],
     threads: ThreadPoolExecutor,
-) -> dict[str, Stored]:
+) -> dict[str, Future[Stored]]:
     """What each column says in all."""
     texts = [text for stretch in stretches for text in stretch.texts()]
-
-    def of(column: str) -> Stored:
-        head, tail = around[column]
-        return _stored([head, *(text[column] for text in texts), tail])
-
-    return dict(zip(around, threads.map(of, around), strict=True))
+    return {
+        column: threads.submit(_stored, [head, *(text[column] for text in texts), tail])
+        for column, (head, tail) in around.items()
+    }
 
 
 def _stored(content: Iterable[bytes | memoryview], unpacked: int | None = None) -> Stored:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from workers.repository.package import Published
     from workers.repository.table import Layout, Row, Shelf, Table
 
-_ROWS = 48  # of a part when it is made; it is divided when it has grown to twice as many
+# A change costs the compression of a part, and a little for each of the others: parts have so many
+# rows at least, and grow with the table before there are many more than so many of them.
+_ROWS = 48
+_PARTS = 160
 
 
 class Edition:
@@ -66,10 +69,15 @@ class Edition:
             return self._table, {}
         runs: list[range | list[Row]] = []
         places = range(max(len(self._table.parts), 1))
+        kept = (part for place, part in enumerate(self._table.parts) if place not in self._changed)
+        total = sum(part.rows for part in kept) + sum(map(len, self._changed.values()))
+        size = max(_ROWS, total // _PARTS)
         for is_changed, group in groupby(places, lambda place: place in self._changed):
             of_group = list(group)
             if is_changed:
-                runs += (rows for place in of_group for rows in _divided(self._changed[place]))
+                runs += (
+                    rows for place in of_group for rows in _divided(self._changed[place], size)
+                )
             elif self._table.parts:
                 runs.append(range(of_group[0], of_group[-1] + 1))
         table, contents = assembled(self._table, self._layout, self._shelf, runs)
@@ -100,15 +108,15 @@ class Edition:
         return self._parsed[part.sha256]
 
 
-def _divided(rows: list[Row]) -> Iterator[list[Row]]:
-    """Rows in parts of a middle size; those of one name stay together."""
-    if len(rows) <= 2 * _ROWS:
+def _divided(rows: list[Row], size: int) -> Iterator[list[Row]]:
+    """Rows in parts of about a size, if they are twice as many; those of one name stay together."""
+    if len(rows) <= 2 * size:
         if rows:
             yield rows
         return
     part: list[Row] = []
     for row in rows:
-        if len(part) >= _ROWS and row.package.name != part[-1].package.name:
+        if len(part) >= size and row.package.name != part[-1].package.name:
             yield part
             part = []
         part.append(row)

@@ -70,6 +70,22 @@ _GENERATION = TypeAdapter(Generation)
 _LINE = TypeAdapter(Line)
 
 
+def described(path: Path) -> Generation:
+    """The generation that a file describes."""
+    try:
+        return _GENERATION.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InfrastructureFault(
+            f"{path} is missing or damaged: restore the repository from a mirror or a backup",
+            str(error),
+        ) from error
+
+
+def description(generation: Generation) -> bytes:
+    """What such a file holds."""
+    return _GENERATION.dump_json(generation)
+
+
 def new_stamp(after: str | None) -> str:
     """A name for a generation made now, later than the one before whatever the clock says."""
     now = datetime.now(UTC)
@@ -95,18 +111,11 @@ class Generations:
         """The generation of a commit point; before the first publish an empty one."""
         if commit is None:
             return Generation(stamp="", base=None, reason="", tables={})
-        path = self._folder / f"{commit}.json"
-        try:
-            return _GENERATION.validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise InfrastructureFault(
-                f"{path} is missing or damaged: restore the repository from a mirror or a backup",
-                str(error),
-            ) from error
+        return described(self._folder / f"{commit}.json")
 
-    def write(self, generation: Generation, line: Line, made: files.Together) -> None:
-        """Describe a generation that is about to be committed."""
-        made.write(self._folder / f"{line.commit}.json", _GENERATION.dump_json(generation))
+    def write(self, description: Path, line: Line, made: files.Together) -> None:
+        """Take over the description of a generation that is about to be committed."""
+        made.link(description, self._folder / f"{line.commit}.json")
         made.write(self._log, _log_text({**self._lines(), line.commit: line}))
 
     def keep_beside(

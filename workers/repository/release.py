@@ -34,6 +34,8 @@ from workers.repository.generations import (
     Generation,
     Generations,
     Line,
+    described,
+    description,
     index_text,
     new_stamp,
     split,
@@ -164,14 +166,15 @@ class ReleaseRepository:
                 # Discarded for its age, or for another that brought the same path.
                 raise InfrastructureFault(f"{self.root} has no stage {name} any more; stage again")
             before = self._commit()
-            if plan.generation.base != before:
+            if plan.line.base != before:
                 stages.discard(stage)
                 raise InfrastructureFault("the repository was published meanwhile; stage again")
             new_keys = signatures.new_keys(signed / KEY, self.root / KEY, keys)
             keyring = Keyring.of(signed / KEY)
             text = stage / "release" / self.format.text_name
             content, others = self._signed(text, signed, keyring)
-            commit, tables = files.sha256_of(content), plan.generation.tables
+            generation = described(stages.generation(stage))
+            commit, tables = files.sha256_of(content), generation.tables
             point = self.root / self.format.commit_point
             with files.together(self._scratch) as made:
                 staged, sealed = text.with_name(STATEMENT), signed / ENVELOPE
@@ -180,7 +183,7 @@ class ReleaseRepository:
                     after = _modified(point.with_name(other))
                     self._generations.keep_beside(commit, other, its, made, after=after)
                 line = replace(plan.line, commit=commit)
-                self._generations.write(plan.generation, line, made)
+                self._generations.write(stages.generation(stage), line, made)
             # One after the other in no time, the commit point last: clients that do not ask by
             # hash, or for the pair beside it, may see a mixture meanwhile.
             with files.together(self._scratch) as made:
@@ -191,10 +194,10 @@ class ReleaseRepository:
                     made.write(self.root / KEY, new_keys)
                 # Clients ask whether it is newer than what they have, in whole seconds.
                 made.write(point, content, after=_modified(point))
-            self._finish(commit, plan.generation)
+            self._finish(commit, generation)
             shutil.rmtree(stage)
             self._expire(generations, seconds)
-        return summary(plan.generation)
+        return summary(generation)
 
     def generations(self) -> list[dict[str, Any]]:
         """All kept generations, the published one first."""
@@ -313,7 +316,8 @@ class ReleaseRepository:
         to_sign = stage / "release" / self.format.text_name
         try:
             with files.together(self._scratch) as made:
-                self._stages.write(stage, Plan(generation, line, sorted(placed)), made)
+                plan = Plan(line, sorted(placed))
+                self._stages.write(stage, plan, description(generation), made)
                 for path in sorted(missing & set(sources)):
                     made.copy(sources[path], self.root / path)
                 for path in sorted(missing & set(indexes)):

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from workers import files
 from workers.names import identifier
-from workers.repository.generations import Generation, Line  # noqa: TC001 - read when restored
+from workers.repository.generations import Line  # noqa: TC001 - read when restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence, Set
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from workers.files import Together
 
 _PLAN_FILE = "plan.json"
+_GENERATION_FILE = "generation.json"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stage becomes when it is committed."""
+    """What a stage brings, and where it goes when it is committed."""
 
-    generation: Generation
     line: Line
     """Its place in the log; the commit point's digest is not known yet."""
     placed: list[str]
@@ -55,9 +55,14 @@ class Stages:
         except FileNotFoundError:
             return None
 
-    def write(self, stage: Path, plan: Plan, made: Together) -> None:
+    def generation(self, stage: Path) -> Path:
+        """The description of what a stage becomes."""
+        return stage / _GENERATION_FILE
+
+    def write(self, stage: Path, plan: Plan, generation: bytes, made: Together) -> None:
         """Say what is going to be staged, before anything else appears."""
         made.write(stage / _PLAN_FILE, _PLAN.dump_json(plan))
+        made.write(self.generation(stage), generation)
 
     def unpublished(self) -> set[str]:
         """Paths of what is there for stages alone."""
