@@ -89,8 +89,12 @@ class Resident(Publisher):
     def add(self, package: Path) -> None:
         generations, seconds = self._kept
         folder = self._alone(package)
-        source = self._records.get(package) or record(folder)
+        source = self._record_of(package, folder)
         self._publish(folder, source, generations=generations, seconds=seconds)
+
+    def _record_of(self, package: Path, folder: Path) -> Record:
+        """Of a package in a folder of its own: made now if it was not announced."""
+        return self._records.get(package) or record(folder)
 
     def _format(self) -> RepositoryFormat:
         if self.package_format == "rpm":
@@ -156,8 +160,7 @@ class Cold(Resident):
         which = ("--format", self.package_format, "--repository", self.root, "--codename", CODENAME)
         folder = self._alone(package)
         described = self._scratch / "record.json"
-        source = self._records.get(package) or record(folder)
-        described.write_text(source.model_dump_json())
+        described.write_text(self._record_of(package, folder).model_dump_json())
         packages = (
             *("--packages", folder, "--key", self._key.fingerprint),
             *("--record", described, "--keep", str(_VERSIONS)),

@@ -176,13 +176,13 @@ class Home:
             )
         return None
 
-    def _gpg(self, *arguments: str, text: bytes = b"", fail: bool = True) -> str:
-        return self._run(*arguments, text=text, fail=fail).decode()
+    def _gpg(self, *arguments: str, fail: bool = True) -> str:
+        return self._run(*arguments, fail=fail).decode()
 
-    def _run(self, *arguments: str, text: bytes = b"", fail: bool = True) -> bytes:
+    def _run(self, *arguments: str, fail: bool = True) -> bytes:
         result = subprocess.run(
             ["gpg", "--homedir", str(self.path), *arguments],
-            input=text,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=120,
             check=False,

@@ -135,8 +135,8 @@ def test_pieces_are_one_index(tmp_path: Path) -> None:
     for ending, pack in (("gz", gzip.compress), ("zst", zstandard.compress)):
         path = tmp_path / f"index.{ending}"
         path.write_bytes(pack(_TEXT[:half]) + pack(_TEXT[half:]))
-        for told in (hashlib.sha256(_TEXT).hexdigest(), None):
-            with unpacked(path, ending, len(_TEXT), told) as plain:
+        for told in (_CONTENT.sha256, None):
+            with unpacked(path, ending, _CONTENT.size, told) as plain:
                 assert plain.read_bytes() == _TEXT
 
 
@@ -158,6 +158,8 @@ def test_pieces_are_one_index(tmp_path: Path) -> None:
 def test_what_is_no_index_is_refused(tmp_path: Path, ending: str, packed: bytes) -> None:
     path = tmp_path / "index"
     path.write_bytes(packed)
-    told = hashlib.sha256(_TEXT).hexdigest()
-    with pytest.raises(BadRequest), unpacked(path, ending, len(_TEXT), told):
+    with (
+        pytest.raises(BadRequest),
+        unpacked(path, ending, _CONTENT.size, _CONTENT.sha256),
+    ):
         pass
